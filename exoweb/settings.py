@@ -1,0 +1,171 @@
+"""Settings, all from the environment; every one has a working default (README: Configuration)."""
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def _boolean(name: str, default: bool) -> bool:
+    """A strict boolean: anything but on/off words is an error, never a silent False."""
+    word = os.environ.get(name, "").strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    if not word:
+        return default
+    raise ImproperlyConfigured(f"{name}={word!r} is not a boolean: use true or false")
+
+
+def _secret_key(home: Path) -> str:
+    """EXOWEB_SECRET_KEY, or a key made once and kept in EXOWEB_HOME, readable by its owner only."""
+    if key := os.environ.get("EXOWEB_SECRET_KEY"):
+        return key
+    path = home / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    key = secrets.token_urlsafe(50)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return key
+
+
+HOME = Path(env.str("EXOWEB_HOME", default=str(BASE_DIR / "var"))).resolve()
+HOME.mkdir(parents=True, exist_ok=True)
+
+DEBUG = _boolean("EXOWEB_DEBUG", default=False)
+SECRET_KEY = _secret_key(HOME)
+ALLOWED_HOSTS = env.list("EXOWEB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALGORITHM_PACKAGES = env.list("EXOWEB_ALGORITHM_PACKAGES", default=["algorithms"])
+MARKET_DATA_URI = env.str("MARKET_DATA_URI", default=str(HOME / "market"))
+WORKERS = env.int("EXOWEB_WORKERS", default=max(1, min(4, os.cpu_count() or 1)))
+NOTIFY_URLS = env.list("EXOWEB_NOTIFY_URLS", default=[])
+REDIS_URL = env.str("REDIS_URL", default="")
+
+INSTALLED_APPS = [
+    "exo_registry",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_q",
+    "import_export",
+    "simple_history",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "exoweb.urls"
+WSGI_APPLICATION = "exoweb.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{HOME / 'exoweb.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets pages read while a worker writes; IMMEDIATE takes the write lock at BEGIN,
+    # so that two writers queue for `timeout` seconds and neither fails half way.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;",
+    }
+else:
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+NODE_MODULES = BASE_DIR / "node_modules"
+STATICFILES_DIRS = []
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Two clusters from one settings file: `qcluster` works online tasks, `Q_CLUSTER_NAME=backfill qcluster`
+# the long ones. A task's lease starts when it is prefetched, hence the small queue_limit and the long retry;
+# attempts are counted on our steps, before work starts, since a killed worker reports nothing.
+_BROKER = {"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}
+Q_CLUSTER = {
+    "name": "online",
+    "label": "Task queue",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "timeout": 300,
+    "retry": 900,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "poll": 1,
+    "guard_cycle": 1,
+    "catch_up": False,
+    "save_limit": 1000,
+    "recycle": 500,
+    **_BROKER,
+    "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800}},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
+
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
