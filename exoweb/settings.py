@@ -57,7 +57,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "exoweb.apps.StaticFiles",
     "django_htmx",
     "django_q",
     "import_export",
@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "exo_registry.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -129,8 +130,13 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
+# Front-end packages, put there by `npm ci` from package-lock.json; absent until it has run.
 NODE_MODULES = BASE_DIR / "node_modules"
-STATICFILES_DIRS = []
+STATICFILES_DIRS = [
+    (f"vendor/{package}", NODE_MODULES / package / "dist")
+    for package in ("htmx.org", "lightweight-charts")
+    if (NODE_MODULES / package / "dist").is_dir()
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
