@@ -1,0 +1,10 @@
+"""The active future, rolled: the plainest EXO, and what regime spreads read."""
+
+from algorithms.engine import future
+from algorithms.fixed_legs import FixedLegs
+
+
+class ContinuousFuture(FixedLegs):
+    """Long one active future. Its series is the product's profit and loss without adjustment of prices."""
+
+    legs = [future(+1)]

@@ -1,0 +1,36 @@
+"""The machinery under the strategies: numpy in, numpy out, no Django.
+
+What an algorithm's author needs is named here; the modules have the rest.
+"""
+
+from .algorithm import Algorithm, Parameters, Signal
+from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, QuoteMissing
+from .legs import Leg, call, can_open, future, open_legs, put
+from .loop import History, PointRow, Result, run
+from .market import Market, ProductRules
+from .session import Session, TradeRow
+
+__all__ = [
+    "Algorithm",
+    "AlgorithmError",
+    "ChainTooShort",
+    "EngineError",
+    "Gap",
+    "History",
+    "Leg",
+    "Market",
+    "Parameters",
+    "PointRow",
+    "ProductRules",
+    "QuoteMissing",
+    "Result",
+    "Session",
+    "Signal",
+    "TradeRow",
+    "call",
+    "can_open",
+    "future",
+    "open_legs",
+    "put",
+    "run",
+]

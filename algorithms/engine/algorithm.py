@@ -1,0 +1,72 @@
+"""The base class of every strategy."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+class Parameters(BaseModel):
+    """Base of an algorithm's parameters. Fields carry type, default, bounds and, as description, their help."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Signal(Protocol):
+    """A value that follows a series: causal, fed one point after the other, and resumable.
+
+    Its value after point n may depend on points 1 to n alone. `dump` gives all that it remembers as JSON-able
+    data, and `load` takes it back, so that a signal restored goes on exactly as one never interrupted.
+    """
+
+    def update(self, value: float) -> None: ...
+
+    @property
+    def value(self) -> object: ...
+
+    def dump(self) -> object: ...
+
+    def load(self, state: object) -> None: ...
+
+
+class Algorithm:
+    """A strategy: decides at each session what to hold.
+
+    An author overrides `open` (called when flat), and `manage` (called when holding) if the position is looked
+    after between rolls. Both get the `Session`, which knows what was known at its decision time and takes trades.
+    The engine closes the position when a held contract comes near its expiry, before the hook is called.
+
+    An algorithm keeps nothing on itself between sessions: what it must remember goes into `session.memory`
+    (JSON-able values, replaced and never changed in place), so that a run can be resumed anywhere.
+
+    directions: label pattern of each direction's series; one direction named "" by default.
+    columns: names of the algorithm's own columns, set with `session.record`.
+    """
+
+    Parameters: ClassVar[type[Parameters]] = Parameters
+    directions: ClassVar[Mapping[str, str]] = {"": "{name}"}
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: BaseModel | None = None, direction: str = ""):
+        if direction not in self.directions:
+            known = ", ".join(map(repr, self.directions))
+            raise ValueError(f"{type(self).__name__} has no direction {direction!r}: use one of {known}")
+        self.parameters = self.Parameters() if parameters is None else parameters
+        self.direction = direction
+
+    def signals(self) -> Mapping[str, tuple[str, Signal]]:
+        """Signals it watches: name -> (label of a series of the same product, a fresh signal that follows it)."""
+        return {}
+
+    def needs(self) -> tuple[str, ...]:
+        """Labels of the series of the same product that must be computed before this one."""
+        return tuple(dict.fromkeys(label for label, _ in self.signals().values()))
+
+    def open(self, session: "Session") -> None:
+        """Called at each session that finds the series flat."""
+
+    def manage(self, session: "Session") -> None:
+        """Called at each session that finds the series holding a position."""

@@ -1,0 +1,125 @@
+"""Option chains, and how a strategy finds strikes in one."""
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import ChainTooShort, Gap
+
+if TYPE_CHECKING:
+    from .market import Market, Options
+
+CALL, PUT = "C", "P"
+
+
+class Chain:
+    """The options of one future with one expiry: strikes ascending, a call and a put at each."""
+
+    def __init__(self, market: "Market", members: np.ndarray, options: "Options"):
+        first = members[0]
+        self.market = market
+        self.future = int(options.future[first])
+        self.expiry = int(options.expiry[first])
+        self.codes = sorted({str(code) for code in options.code[members]})
+        strikes, slot = np.unique(options.strike[members], return_inverse=True)
+        self.strikes: list[float] = strikes.tolist()
+        calls = options.is_call[members]
+        self._rows = {right: np.full(len(strikes), -1) for right in (CALL, PUT)}
+        self._rows[CALL][slot[calls]] = members[calls]
+        self._rows[PUT][slot[~calls]] = members[~calls]
+        self._calls, self._puts = self._rows[CALL].tolist(), self._rows[PUT].tolist()
+
+    @property
+    def code(self) -> str:
+        """The code that all options of the chain share; two of them are an error in the data."""
+        if len(self.codes) > 1:
+            name = self.market.names[self.future]
+            raise Gap(f"the chain of {name} mixes the option codes {', '.join(map(repr, self.codes))}")
+        return self.codes[0]
+
+    def at(self, session: int) -> "ChainView":
+        """The chain as it was known at a session's decision time."""
+        return ChainView(self, session)
+
+    def contract(self, right: str, slot: int) -> int:
+        """Number of the option with a right at a strike's position."""
+        return self.market.futures_count + (self._calls if right == CALL else self._puts)[slot]
+
+    def is_quoted(self, slot: int, day: int) -> bool:
+        """Whether the call and the put at a strike both have a volatility dated before `day`."""
+        call, put = self._calls[slot], self._puts[slot]
+        first = self.market.first_vol
+        return call >= 0 and put >= 0 and first[call] < day and first[put] < day
+
+    def deltas(self, right: str, slots: list[int], session: int) -> list[float]:
+        """Deltas of the options with a right at some strikes."""
+        return self.market.option_deltas(self._rows[right][slots], session).tolist()
+
+
+class ChainView:
+    """A chain at one session: strikes counted from the money, or found by delta.
+
+    Raises QuoteMissing if the future under it has no price at the session.
+    """
+
+    def __init__(self, chain: Chain, session: int):
+        self.chain, self.session = chain, session
+        market = chain.market
+        self._day = market.day_list[session]
+        self._priced = market.has_rate[session]
+        self.price = market.future_price(chain.future, session)
+        strikes = chain.strikes
+        above = bisect_left(strikes, self.price)
+        if above == len(strikes) or (above and self.price - strikes[above - 1] <= strikes[above] - self.price):
+            above -= 1
+        self.money = above
+        limit = market.rules.strikes_limit
+        self.low, self.high = max(0, above - limit), min(len(strikes) - 1, above + limit)
+
+    def is_quoted(self, slot: int) -> bool:
+        return self._priced and self.chain.is_quoted(slot, self._day)
+
+    def by_offset(self, right: str, offset: int) -> int:
+        """The option `offset` strikes above the money (below if negative), or the next quoted one further away.
+
+        Raises ChainTooShort past the end of what is looked at.
+        """
+        slot, step = self.money + offset, 1 if offset >= 0 else -1
+        while self.low <= slot <= self.high:
+            if self.is_quoted(slot):
+                return self.chain.contract(right, slot)
+            slot += step
+        raise ChainTooShort(f"no quoted strike at offset {offset:+d} or beyond: {self._range()}")
+
+    def by_delta(self, delta: float) -> tuple[int, str]:
+        """The option whose delta has reached `delta` (a call above zero, a put below), walking away from the money.
+
+        +0.5 and -0.5 are the call and the put at the money. Smaller ones walk out of the money, larger ones into it,
+        from one strike off, passing over strikes without quotes. Returns the contract and a warning, empty if the
+        delta was reached; the last quoted strike stands in if none reaches it. Raises ChainTooShort if there is none.
+        """
+        right, size = (CALL if delta > 0 else PUT), abs(delta)
+        if size == 0.5:
+            return self.by_offset(right, 0), ""
+        outward = size < 0.5
+        up = outward == (right == CALL)
+        slots = range(self.money + 1, self.high + 1) if up else range(self.money - 1, self.low - 1, -1)
+        quoted = [slot for slot in slots if self.is_quoted(slot)]
+        if not quoted:
+            raise ChainTooShort(f"no quoted strike off the money towards delta {delta:+g}: {self._range()}")
+        for slot, value in zip(quoted, self.chain.deltas(right, quoted, self.session), strict=True):
+            if (abs(value) <= size) if outward else (abs(value) >= size):
+                return self.chain.contract(right, slot), ""
+        last = quoted[-1]
+        return self.chain.contract(right, last), (
+            f"no strike reaches delta {delta:+g}; took {self.chain.strikes[last]:g}, the last quoted: {self._range()}"
+        )
+
+    def _range(self) -> str:
+        chain = self.chain
+        future = chain.market.names[chain.future]
+        return (
+            f"strikes {chain.strikes[self.low]:g} to {chain.strikes[self.high]:g} on {future} at {self.price:g}, "
+            f"{chain.market.dates[self.session]}"
+        )

@@ -1,0 +1,21 @@
+"""What can go wrong in the engine, by who must act on it."""
+
+
+class EngineError(Exception):
+    """The run cannot go on: the request, the stored state or the market data is unusable as a whole."""
+
+
+class AlgorithmError(EngineError):
+    """An algorithm raised: a mistake in its code, named with its class and the session."""
+
+
+class Gap(Exception):
+    """A session that cannot be computed from the data at hand: no point, no trade, the position carries on."""
+
+
+class QuoteMissing(Gap):
+    """A contract has no quote at the session."""
+
+
+class ChainTooShort(Gap):
+    """No quoted strike where the strategy looks for one."""

@@ -1,0 +1,80 @@
+"""Legs: what a strategy holds, said as parameters."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+class Leg(BaseModel):
+    """One leg of a position: the active future, or an option of the active chain by strike offset or by delta."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    right: Literal["C", "P", "F"] = Field(description="C for a call, P for a put, F for the active future.")
+    qty: float = Field(
+        description="Contracts, long above zero, short below; never zero.", allow_inf_nan=False, ge=-10_000, le=10_000
+    )
+    offset: int | None = Field(
+        None, description="Strikes above the money, below if negative; 0 is at the money.", ge=-1000, le=1000
+    )
+    delta: float | None = Field(
+        None, description="Delta that the option must have reached: 0 to 1 for a call, -1 to 0 for a put.", gt=-1, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_find_it(self):
+        if self.qty == 0:
+            raise ValueError("qty is 0: give the number of contracts, or leave the leg out")
+        given = [name for name in ("offset", "delta") if getattr(self, name) is not None]
+        if self.right == "F" and given:
+            raise ValueError(f"a future has no {given[0]}: leave it out")
+        if self.right != "F" and len(given) != 1:
+            raise ValueError("an option leg needs either offset or delta" + (", not both" if given else ""))
+        if self.delta is not None and (self.delta == 0 or (self.delta > 0) != (self.right == "C")):
+            wanted = "above zero" if self.right == "C" else "below zero"
+            raise ValueError(f"the delta of a {'call' if self.right == 'C' else 'put'} is {wanted}, not {self.delta:g}")
+        return self
+
+    @property
+    def is_option(self) -> bool:
+        return self.right != "F"
+
+    @property
+    def label(self) -> str:
+        """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta)."""
+        if not self.is_option:
+            return "F"
+        return f"{self.right}[{self.offset}]" if self.delta is None else f"{self.right}({self.delta:g})"
+
+
+def future(qty: float) -> Leg:
+    """The active future."""
+    return Leg(right="F", qty=qty)
+
+
+def call(*, qty: float, offset: int | None = None, delta: float | None = None) -> Leg:
+    """A call of the active chain, by strike offset or by delta."""
+    return Leg(right="C", qty=qty, offset=offset, delta=delta)
+
+
+def put(*, qty: float, offset: int | None = None, delta: float | None = None) -> Leg:
+    """A put of the active chain, by strike offset or by delta."""
+    return Leg(right="P", qty=qty, offset=offset, delta=delta)
+
+
+def can_open(session: "Session", legs: Iterable[Leg]) -> bool:
+    """Whether there is what the legs are chosen from: an active future, and a chain if one is an option."""
+    if any(leg.is_option for leg in legs):
+        return session.chain is not None
+    return session.future is not None
+
+
+def open_legs(session: "Session", legs: Iterable[Leg], reason: str) -> None:
+    """Find every leg's contract, then trade them in order. A leg that cannot be found makes the session a gap."""
+    found = [(session.find(leg), leg) for leg in legs]
+    for contract, leg in found:
+        session.trade(contract, leg.qty, leg=leg.label, reason=reason)

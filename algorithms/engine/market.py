@@ -1,0 +1,364 @@
+"""The market of one product, as columns: what was quoted, and what an algorithm could know at each session.
+
+Read-only after construction. Contracts have one numbering: futures first, then options. Values of a contract
+come as a `Track`, a run of sessions valued at once and kept, so that all series of a product share the work.
+No method here reads a record that was not known at the decision time of the session asked for.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import pricing
+from .chain import Chain
+from .errors import EngineError, QuoteMissing
+
+SECONDS_A_DAY = 86_400
+EPOCH = dt.date(1970, 1, 1)
+NEVER = np.iinfo(np.int32).max
+# Sessions valued beyond an option's expiry, for positions that a gap keeps past it.
+PAST_EXPIRY = 8
+# More than any day number: an option and a day make one sortable integer.
+DAY_STRIDE = 1 << 20
+
+
+def day_number(date: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (date - EPOCH).days
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductRules:
+    """A product's contract terms and rules, as the engine needs them.
+
+    point_value, option_point_value: currency per 1.0 of price. decision_time: local time at which a session's
+    prices are taken. option_codes: patterns matched against the whole option code; empty takes all.
+    cost_future, cost_option: currency per contract and side.
+    """
+
+    symbol: str
+    point_value: float
+    option_point_value: float
+    decision_time: dt.time
+    pricing_model: str
+    rollover_months: tuple[int, ...]
+    days_before_expiration: int
+    option_codes: tuple[str, ...] = ()
+    futures_limit: int = 4
+    strikes_limit: int = 20
+    cost_future: float = 0.0
+    cost_option: float = 0.0
+    currency: str = "USD"
+
+
+@dataclass(frozen=True)
+class Futures:
+    """Futures, sorted by expiry. Days are counted from 1970-01-01."""
+
+    name: np.ndarray
+    year: np.ndarray
+    month: np.ndarray
+    expiry: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Futures bars: index of the future, local session date, local second of the day, close.
+
+    A bar that is a date alone has second -1 and counts at the decision time.
+    """
+
+    future: np.ndarray
+    day: np.ndarray
+    second: np.ndarray
+    close: np.ndarray
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options, in any order: index of the underlying future, expiry day, strike, right, code."""
+
+    name: np.ndarray
+    future: np.ndarray
+    expiry: np.ndarray
+    strike: np.ndarray
+    is_call: np.ndarray
+    code: np.ndarray
+
+
+@dataclass(frozen=True)
+class Vols:
+    """Implied volatilities, sorted by (option, day): index of the option, day, decimal fraction a year."""
+
+    option: np.ndarray
+    day: np.ndarray
+    vol: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Risk-free rates, sorted by day: decimal fraction a year."""
+
+    day: np.ndarray
+    rate: np.ndarray
+
+
+NO_OPTIONS = Options(*(np.empty(0, t) for t in (object, np.int32, np.int32, np.float64, bool, object)))
+NO_VOLS = Vols(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
+NO_RATES = Rates(np.empty(0, np.int32), np.empty(0))
+
+
+@dataclass(slots=True)
+class Track:
+    """One contract valued at the sessions [start, start + len(prices)); nan where it has no quote.
+
+    ages: days between the session and the futures bar that the value rests on.
+    """
+
+    start: int
+    prices: list[float]
+    deltas: list[float]
+    ages: list[int]
+    stop: int = field(init=False)
+
+    def __post_init__(self):
+        self.stop = self.start + len(self.prices)
+
+
+class Market:
+    """Quotes of one product.
+
+    Attributes: `rules`; `dates`, the sessions as datetime.date, ascending: the weekdays on which any future has
+    a bar; `sessions`, the same as datetime64[D]; `names` of all contracts by number.
+    """
+
+    def __init__(
+        self,
+        rules: ProductRules,
+        futures: Futures,
+        bars: Bars,
+        options: Options = NO_OPTIONS,
+        vols: Vols = NO_VOLS,
+        rates: Rates = NO_RATES,
+    ):
+        if np.any(np.diff(futures.expiry) < 0):
+            raise EngineError(f"{rules.symbol}: futures must come sorted by expiry")
+        self.rules = rules
+        self._futures, self._options, self._vols, self._rates = futures, options, vols, rates
+        self.futures_count = len(futures.name)
+        self.names: list[str] = [*futures.name.tolist(), *options.name.tolist()]
+        self.expiries: list[int] = [*futures.expiry.tolist(), *options.expiry.tolist()]
+        self._index_sessions(bars)
+        self._index_bars(bars)
+        self._index_options()
+        self._tracks: dict[int, Track] = {}
+        self._active: dict[int, tuple[int | None, Chain | None]] = {}
+        self._numbers: dict[str, int] | None = None
+        self._chain_memo: dict = {}
+
+    # -- construction ---------------------------------------------------------------------------------------
+
+    def _index_sessions(self, bars: Bars) -> None:
+        days = np.unique(bars.day)
+        days = days[(days + 3) % 7 < 5]  # 1970-01-01 was a Thursday, the fourth weekday
+        self.days = days.astype(np.int64)
+        self.day_list: list[int] = self.days.tolist()
+        self.sessions = self.days.astype("datetime64[D]")
+        self.dates: list[dt.date] = self.sessions.tolist()
+
+    def _index_bars(self, bars: Bars) -> None:
+        time = self.rules.decision_time
+        decision = time.hour * 3600 + time.minute * 60 + time.second
+        dated = bars.second < 0
+        instant = bars.day.astype(np.int64) * SECONDS_A_DAY + np.where(dated, decision, bars.second)
+        order = np.lexsort((dated, instant, bars.future))  # at one instant the session's own bar comes last
+        self._bar_instant, self._bar_close = instant[order], bars.close[order]
+        self._bar_day = bars.day[order].astype(np.int64)
+        self._bar_bounds = np.searchsorted(bars.future[order], np.arange(self.futures_count + 1))
+        self._decisions = self.days * SECONDS_A_DAY + decision
+
+    def _index_options(self) -> None:
+        options, vols = self._options, self._vols
+        count = len(options.name)
+        self._vol_bounds = np.searchsorted(vols.option, np.arange(count + 1))
+        first = np.full(count, NEVER, np.int64)
+        quoted = self._vol_bounds[:-1] < self._vol_bounds[1:]
+        first[quoted] = vols.day[self._vol_bounds[:-1][quoted]]
+        self.first_vol: list[int] = first.tolist()
+        # One sorted key for (option, day) answers "newest record before D" for many options at once.
+        self._vol_key = vols.option.astype(np.int64) * DAY_STRIDE + vols.day
+        newest = np.searchsorted(self._rates.day, self.days, side="left") - 1
+        rate = np.full(len(self.days), np.nan)
+        rate[newest >= 0] = self._rates.rate[newest[newest >= 0]]
+        self.rates = rate
+        self.has_rate: list[bool] = (~np.isnan(rate)).tolist()
+        self._chains = self._group_chains()
+
+    def _group_chains(self) -> dict[int, list[Chain]]:
+        """Chains of each future, by expiry."""
+        options = self._options
+        order = np.lexsort((options.strike, options.expiry, options.future))
+        chains: dict[int, list[Chain]] = {}
+        if not len(order):
+            return chains
+        future, expiry = options.future[order], options.expiry[order]
+        edges = np.flatnonzero((np.diff(future) != 0) | (np.diff(expiry) != 0)) + 1
+        for members in np.split(order, edges):
+            chain = Chain(self, members, options)
+            chains.setdefault(chain.future, []).append(chain)
+        return chains
+
+    # -- contracts ------------------------------------------------------------------------------------------
+
+    def number(self, name: str) -> int:
+        """The number of a contract by name. Raises EngineError if the market data has no such contract."""
+        if self._numbers is None:
+            self._numbers = {name: number for number, name in enumerate(self.names)}
+        try:
+            return self._numbers[name]
+        except KeyError:
+            raise EngineError(
+                f"{self.rules.symbol}: contract {name} is held but is not in the market data; import it again, "
+                "or compute the series from its start"
+            ) from None
+
+    def is_future(self, contract: int) -> bool:
+        return contract < self.futures_count
+
+    def point_value(self, contract: int) -> float:
+        return self.rules.point_value if contract < self.futures_count else self.rules.option_point_value
+
+    def cost(self, contract: int) -> float:
+        """Cost of one contract and side, in the currency."""
+        return self.rules.cost_future if contract < self.futures_count else self.rules.cost_option
+
+    def option_terms(self, contract: int) -> Mapping[str, object]:
+        """Underlying future (number), expiry (day), strike and right of an option."""
+        row = contract - self.futures_count
+        options = self._options
+        return {
+            "future": int(options.future[row]),
+            "expiry": int(options.expiry[row]),
+            "strike": float(options.strike[row]),
+            "is_call": bool(options.is_call[row]),
+        }
+
+    # -- values ---------------------------------------------------------------------------------------------
+
+    def track(self, contract: int, session: int) -> Track:
+        """The contract's values over a run of sessions that includes `session`."""
+        track = self._tracks.get(contract)
+        if track is None or not track.start <= session < track.stop:
+            build = self._future_track if contract < self.futures_count else self._option_track
+            track = self._tracks[contract] = build(contract, session)
+        return track
+
+    def quote(self, contract: int, session: int) -> tuple[float, float]:
+        """Price and delta of a contract at a session. Raises QuoteMissing if it has none."""
+        track = self.track(contract, session)
+        at = session - track.start
+        price = track.prices[at]
+        if price != price:
+            raise QuoteMissing(self.why_no_quote(contract, session))
+        return price, track.deltas[at]
+
+    def why_no_quote(self, contract: int, session: int) -> str:
+        """What a contract lacks to be valued at a session, in words."""
+        name, date = self.names[contract], self.dates[session]
+        if contract < self.futures_count:
+            return f"{name} has no bar at or before the decision time of {date}"
+        terms = self.option_terms(contract)
+        if self.first_vol[contract - self.futures_count] >= self.day_list[session]:
+            return f"{name} has no implied volatility dated before {date}"
+        if not self.has_rate[session]:
+            return f"{name} cannot be valued on {date}: no risk-free rate dated before it"
+        return f"{name} cannot be valued on {date}: {self.why_no_quote(terms['future'], session)}"
+
+    def _bars_at(self, future: int, sessions: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Close and age in days of the last bar at or before each decision time; nan where there is none."""
+        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+        newest = np.searchsorted(self._bar_instant[low:high], self._decisions[sessions], side="right") - 1
+        known = newest >= 0
+        close, age = np.full(len(newest), np.nan), np.zeros(len(newest), np.int64)
+        rows = newest[known] + low
+        close[known] = self._bar_close[rows]
+        age[known] = self.days[sessions][known] - self._bar_day[rows]
+        return close, age
+
+    def _future_track(self, future: int, session: int) -> Track:
+        close, age = self._bars_at(future, slice(0, None))
+        return Track(0, close.tolist(), [1.0] * len(close), age.tolist())
+
+    def _option_track(self, contract: int, session: int) -> Track:
+        row = contract - self.futures_count
+        options = self._options
+        after_expiry = int(np.searchsorted(self.days, self.expiries[contract], side="right"))
+        stop = min(len(self.days), max(after_expiry, session + PAST_EXPIRY))
+        window = slice(session, stop)
+        price, age = self._bars_at(int(options.future[row]), window)
+        vol = self._vols_before(np.full(stop - session, row), self.days[window])
+        value, delta = self._value(price, options.strike[row], vol, window, options.expiry[row], options.is_call[row])
+        return Track(session, value.tolist(), delta.tolist(), age.tolist())
+
+    def _vols_before(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """Newest volatility of each option dated strictly before its day; nan where there is none."""
+        if not len(self._vol_key):
+            return np.full(len(rows), np.nan)
+        at = np.searchsorted(self._vol_key, rows * DAY_STRIDE + days, side="left") - 1
+        known = at >= self._vol_bounds[rows]
+        return np.where(known, self._vols.vol[np.maximum(at, 0)], np.nan)
+
+    def _value(self, price, strike, vol, window, expiry, is_call):
+        return pricing.price_and_delta(
+            self.rules.pricing_model, is_call, price, strike, vol, self.rates[window], expiry - self.days[window]
+        )
+
+    def option_deltas(self, rows: np.ndarray, session: int) -> np.ndarray:
+        """Deltas of some options of one chain (rows of Options) at a session; nan where one has no quote."""
+        options = self._options
+        price, _ = self._bars_at(int(options.future[rows[0]]), slice(session, session + 1))
+        vol = self._vols_before(rows, np.full(len(rows), self.days[session]))
+        _, delta = self._value(
+            price, options.strike[rows], vol, slice(session, session + 1), options.expiry[rows], options.is_call[rows]
+        )
+        return delta
+
+    def future_price(self, future: int, session: int) -> float:
+        """The future's price at a session. Raises QuoteMissing if it has none."""
+        return self.quote(future, session)[0]
+
+    # -- rollover rule --------------------------------------------------------------------------------------
+
+    def active(self, session: int) -> tuple[int | None, Chain | None]:
+        """The active future and chain at a session (DESIGN: active future and chain)."""
+        pair = self._active.get(session)
+        if pair is None:
+            pair = self._active[session] = self._find_active(session)
+        return pair
+
+    def _find_active(self, session: int) -> tuple[int | None, Chain | None]:
+        rules, today = self.rules, self.day_list[session]
+        nearest = int(np.searchsorted(self._futures.expiry, today, side="right"))
+        looked_at = range(nearest, min(nearest + rules.futures_limit, self.futures_count))
+        eligible = [
+            future
+            for future in looked_at
+            if self.expiries[future] - today > rules.days_before_expiration
+            and int(self._futures.month[future]) in rules.rollover_months
+        ]
+        for future in eligible[:2]:
+            for chain in self._chains.get(future, ()):
+                if chain.expiry - today > rules.days_before_expiration and self._code_matches(chain):
+                    return future, chain
+        return (eligible[0] if eligible else None), None
+
+    def _code_matches(self, chain: Chain) -> bool:
+        codes = self.rules.option_codes
+        return not codes or any(re.fullmatch(code, chain.code) for code in codes)
+
+    def chains(self, future: int) -> list[Chain]:
+        """All chains of a future, by expiry."""
+        return self._chains.get(future, [])
