@@ -1,7 +1,9 @@
 """Settings, all from the environment; every one has a working default (README: Configuration)."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import environ
@@ -23,30 +25,66 @@ def _boolean(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={word!r} is not a boolean: use true or false")
 
 
+def _positive(name: str, default: int) -> int:
+    """A whole number above zero."""
+    word = os.environ.get(name, "").strip()
+    if not word:
+        return default
+    if not word.isdecimal() or int(word) < 1:
+        raise ImproperlyConfigured(f"{name}={word!r} is not a whole number above zero")
+    return int(word)
+
+
 def _secret_key(home: Path) -> str:
     """EXOWEB_SECRET_KEY, or a key made once and kept in EXOWEB_HOME, readable by its owner only."""
     if key := os.environ.get("EXOWEB_SECRET_KEY"):
         return key
     path = home / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    key = secrets.token_urlsafe(50)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-    return key
+    if not path.exists():
+        # Written whole under a name of its own first: of two processes that start at once,
+        # one wins the link and neither reads half a key.
+        descriptor, draft = tempfile.mkstemp(dir=home)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
+    return path.read_text().strip()
+
+
+def _database(home: Path) -> dict:
+    """DATABASE_URL as Django wants it; a SQLite file in `home` by default."""
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{home / 'exoweb.sqlite3'}"
+    database = env.db_url_config(url)
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # WAL lets pages read while a worker writes; IMMEDIATE takes the write lock at BEGIN,
+        # so that two writers queue for `timeout` seconds and neither fails half way.
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;",
+        }
+    elif database["ENGINE"] == "django.db.backends.postgresql":
+        database.setdefault("CONN_MAX_AGE", 60)
+        database["CONN_HEALTH_CHECKS"] = True
+    else:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL={url.split(':')[0]}:… is not a database that exoweb runs on: "
+            "use sqlite:///path or postgres://user:password@host:5432/name"
+        )
+    return database
 
 
 HOME = Path(env.str("EXOWEB_HOME", default=str(BASE_DIR / "var"))).resolve()
 HOME.mkdir(parents=True, exist_ok=True)
 
 DEBUG = _boolean("EXOWEB_DEBUG", default=False)
+HTTPS = _boolean("EXOWEB_HTTPS", default=False)
 SECRET_KEY = _secret_key(HOME)
 ALLOWED_HOSTS = env.list("EXOWEB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ALGORITHM_PACKAGES = env.list("EXOWEB_ALGORITHM_PACKAGES", default=["algorithms"])
 MARKET_DATA_URI = env.str("MARKET_DATA_URI", default=str(HOME / "market"))
-WORKERS = env.int("EXOWEB_WORKERS", default=max(1, min(4, os.cpu_count() or 1)))
+WORKERS = _positive("EXOWEB_WORKERS", default=max(1, min(4, os.cpu_count() or 1)))
 NOTIFY_URLS = env.list("EXOWEB_NOTIFY_URLS", default=[])
 REDIS_URL = env.str("REDIS_URL", default="")
 
@@ -97,18 +135,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{HOME / 'exoweb.sqlite3'}")}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets pages read while a worker writes; IMMEDIATE takes the write lock at BEGIN,
-    # so that two writers queue for `timeout` seconds and neither fails half way.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;",
-    }
-else:
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database(HOME)}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -175,3 +202,14 @@ LOGGING = {
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+
+if HTTPS:
+    # Served over https by a proxy in front, which must set X-Forwarded-Proto itself (docs/deploy.md).
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    # Whether the domain's other hosts are https only, and browsers' preload lists, are not exoweb's to decide.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -17,13 +17,17 @@ class Definition(models.Model):
     name = models.CharField(
         max_length=64,
         unique=True,
-        validators=[RegexValidator(r"^[A-Za-z][A-Za-z0-9]*\Z", "A name starts with a letter and has letters and digits only.")],
+        validators=[
+            RegexValidator(r"^[A-Za-z][A-Za-z0-9]*\Z", "A name starts with a letter and has letters and digits only.")
+        ],
         help_text="Series are named after it: ContFut on CL is CL_ContFut.",
     )
     algorithm = models.CharField(
         max_length=200, help_text="Dotted path of the class, such as algorithms.continuous_future.ContinuousFuture."
     )
-    parameters = models.JSONField(default=dict, blank=True, help_text="As the algorithm documents them; {} takes its defaults.")
+    parameters = models.JSONField(
+        default=dict, blank=True, help_text="As the algorithm documents them; {} takes its defaults."
+    )
     products = models.ManyToManyField(
         Product, blank=True, related_name="definitions", help_text="Empty: every active product."
     )

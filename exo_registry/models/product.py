@@ -85,7 +85,9 @@ class Product(models.Model):
     )
     pricing_model = models.CharField(max_length=16, choices=PricingModel, default=PricingModel.BLACK76)
     rollover_months = models.JSONField(
-        default=all_months, validators=[validate_months], help_text="Futures months that are held, such as [3, 6, 9, 12]."
+        default=all_months,
+        validators=[validate_months],
+        help_text="Futures months that are held, such as [3, 6, 9, 12].",
     )
     days_before_expiration = models.PositiveSmallIntegerField(
         default=2, help_text="Roll when a held contract has this many calendar days to expiry, or fewer."
@@ -94,19 +96,28 @@ class Product(models.Model):
         default=list,
         blank=True,
         validators=[validate_option_codes],
-        help_text='Option series that may be held: regular expressions that match the whole code, such as ["^EW$", "^$"]; [] takes all.',
+        help_text="Option series that may be held: regular expressions that match the whole code, "
+        'such as ["^EW$", "^$"]; [] takes all.',
     )
     futures_limit = models.PositiveSmallIntegerField(
         default=4, validators=[MinValueValidator(1)], help_text="How many of the nearest futures are looked at."
     )
     strikes_limit = models.PositiveSmallIntegerField(
-        default=20, validators=[MinValueValidator(1)], help_text="How many strikes on each side of the money are looked at."
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text="How many strikes on each side of the money are looked at.",
     )
     cost_future = models.FloatField(
-        "cost per future", default=0.0, validators=[MinValueValidator(0.0)], help_text="Per contract and side, in the currency."
+        "cost per future",
+        default=0.0,
+        validators=[MinValueValidator(0.0)],
+        help_text="Per contract and side, in the currency.",
     )
     cost_option = models.FloatField(
-        "cost per option", default=0.0, validators=[MinValueValidator(0.0)], help_text="Per contract and side, in the currency."
+        "cost per option",
+        default=0.0,
+        validators=[MinValueValidator(0.0)],
+        help_text="Per contract and side, in the currency.",
     )
     active = models.BooleanField(default=False, help_text="In calculation: planned by backfills and online runs.")
     synthetic = models.BooleanField(default=False, help_text="Made-up demonstration data; labelled wherever it shows.")
