@@ -1,0 +1,119 @@
+"""Signals: values that follow a series point by point, looking back only.
+
+The contract is `algorithms.engine.Signal`: `update` takes the next point, `value` is what is known after it, and
+`dump` and `load` carry the memory over an interruption.
+"""
+
+from collections import deque
+
+BULLISH, BEARISH, NEUTRAL = 1, -1, 0
+
+
+class Ichimoku:
+    """Regime by where a point lies against the Ichimoku cloud.
+
+    mid(w) = (highest + lowest of the last w points) / 2. Span A = (mid(conversion) + mid(base)) / 2, span B =
+    mid(span_b), both displaced forward by `displacement` points. Above both spans: bullish; below both: bearish;
+    otherwise neutral; before both exist: unknown (None). With `spans` "a" the cloud is span A alone, and a point
+    on it is unknown. Source of the indicator: G. Hosoda, "Ichimoku Kinko Hyo" (1969).
+    """
+
+    def __init__(
+        self, conversion: int = 9, base: int = 26, displacement: int = 26, span_b: int = 52, spans: str = "both"
+    ):
+        self.windows = (conversion, base, span_b) if spans == "both" else (conversion, base)
+        self.displacement = displacement
+        self.points: deque[float] = deque(maxlen=max(self.windows))
+        # Spans computed at past points, the oldest first: the one that applies now was computed `displacement` ago.
+        self.clouds: deque[list[float] | None] = deque(maxlen=displacement + 1)
+        self.value: int | None = None
+
+    def update(self, value: float) -> None:
+        self.points.append(value)
+        self.clouds.append(self._spans())
+        cloud = self.clouds[0] if len(self.clouds) == self.displacement + 1 else None
+        self.value = None if cloud is None else self._regime(value, cloud)
+
+    def _spans(self) -> list[float] | None:
+        points = list(self.points)
+        if len(points) < max(self.windows):
+            return None
+        mids = [(max(points[-w:]) + min(points[-w:])) / 2 for w in self.windows]
+        return [(mids[0] + mids[1]) / 2, *mids[2:]]
+
+    def _regime(self, value: float, cloud: list[float]) -> int | None:
+        if value > max(cloud):
+            return BULLISH
+        if value < min(cloud):
+            return BEARISH
+        return NEUTRAL if len(cloud) > 1 else None
+
+    def dump(self) -> dict:
+        return {"points": list(self.points), "clouds": list(self.clouds), "value": self.value}
+
+    def load(self, state: dict) -> None:
+        self.points.extend(state["points"])
+        self.clouds.extend(state["clouds"])
+        self.value = state["value"]
+
+
+class SwingPoints:
+    """Regime by the last confirmed swing high and low.
+
+    A running high is restarted by each point that exceeds it (strictly); every other point adds one to a count.
+    When the count passes `high_threshold`, the running high is confirmed as the level, and running high and count
+    start anew with the next point. Lows mirror this. Before the first confirmation the level is the first point.
+    Above the high level: bullish; else below the low level: bearish; else strictly between them: neutral; else
+    unknown (None). One pass, a fixed effort for each point.
+    """
+
+    def __init__(self, high_threshold: int = 2, low_threshold: int = 2):
+        self.high = _Extreme(high_threshold)
+        self.low = _Extreme(low_threshold)
+        self.value: int | None = None
+
+    def update(self, value: float) -> None:
+        # A low is the high of the points turned upside down.
+        high, low = self.high.update(value), -self.low.update(-value)
+        if value > high:
+            self.value = BULLISH
+        elif value < low:
+            self.value = BEARISH
+        else:
+            self.value = NEUTRAL if low < value < high else None
+
+    def dump(self) -> dict:
+        return {"high": self.high.dump(), "low": self.low.dump(), "value": self.value}
+
+    def load(self, state: dict) -> None:
+        self.high.load(state["high"])
+        self.low.load(state["low"])
+        self.value = state["value"]
+
+
+class _Extreme:
+    """The last confirmed swing high."""
+
+    def __init__(self, threshold: int):
+        self.threshold = threshold
+        self.level: float | None = None
+        self.running: float | None = None
+        self.count = 0
+
+    def update(self, value: float) -> float:
+        """Take a point; the level after it."""
+        if self.level is None:
+            self.level = value
+        if self.running is None or value > self.running:
+            self.running, self.count = value, 0
+        else:
+            self.count += 1
+            if self.count > self.threshold:
+                self.level, self.running, self.count = self.running, None, 0
+        return self.level
+
+    def dump(self) -> list:
+        return [self.level, self.running, self.count]
+
+    def load(self, state: list) -> None:
+        self.level, self.running, self.count = state
