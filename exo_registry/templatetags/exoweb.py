@@ -1,0 +1,105 @@
+"""How the pages write numbers, states and small graphics."""
+
+import datetime as dt
+import math
+
+from django import template
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MINUS = "\N{MINUS SIGN}"
+ABSENT = "–"
+
+
+@register.filter
+def number(value: float | None, decimals: int = 2) -> str:
+    """1234.5 as 1,234.50; a true minus sign; a dash where there is no value."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    text = f"{abs(value):,.{decimals}f}"
+    return f"{MINUS}{text}" if value < 0 and text.strip("0.,") else text
+
+
+@register.filter
+def signed(value: float | None, decimals: int = 2) -> str:
+    """As `number`, with a plus sign on what is above zero."""
+    text = number(value, decimals)
+    return f"+{text}" if value is not None and value > 0 and text.strip("0.,") else text
+
+
+@register.filter
+def plain(value: float | None) -> str:
+    """A number as short as it goes, without trailing zeros: 12.5, 50, 0.00005."""
+    return ABSENT if value is None else f"{value:,.10g}".replace("-", MINUS)
+
+
+@register.filter
+def direction(value: float | None) -> str:
+    """The style class of a change: gain, loss or none."""
+    if not value:
+        return ""
+    return "gain" if value > 0 else "loss"
+
+
+@register.filter
+def raw(value: object) -> str:
+    """A value for a `data-value` attribute, which scripts sort by; empty when there is none."""
+    return "" if value is None else str(value)
+
+
+@register.filter
+def iso(value: dt.date | dt.datetime | None) -> str:
+    """2024-05-31, or 2024-05-31 14:45 in the server's time zone; a dash for None."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, dt.datetime):
+        return f"{timezone.localtime(value) if timezone.is_aware(value) else value:%Y-%m-%d %H:%M}"
+    return value.isoformat()
+
+
+@register.filter
+def clock(value: dt.timedelta | float | None) -> str:
+    """A duration: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
+    if value is None:
+        return ABSENT
+    seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+@register.simple_tag
+def sparkline(values: list[float]) -> SafeString | str:
+    """The last values as a small line, with zero as a dotted rule where it is in range."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    step = 120 / (len(values) - 1)
+    points = " ".join(f"{i * step:.1f},{23 - 22 * (value - low) / span:.1f}" for i, value in enumerate(values))
+    zero = 23 + 22 * low / span
+    rule = format_html('<line x1="0" x2="120" y1="{0}" y2="{0}"/>', f"{zero:.1f}") if low < 0 < high else ""
+    return format_html(
+        '<svg class="spark" viewBox="0 0 120 24" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '{}<polyline points="{}"/></svg>',
+        rule,
+        points,
+    )
+
+
+@register.simple_tag
+def vendor_script(path: str) -> SafeString | str:
+    """A script tag for a file of an npm package; nothing while the packages are not installed and collected."""
+    try:
+        url = staticfiles_storage.url(f"vendor/{path}")
+    except ValueError:
+        return ""
+    return format_html('<script src="{}" defer></script>', url)
