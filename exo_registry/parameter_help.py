@@ -1,0 +1,91 @@
+"""What a form shows of an algorithm's parameters, read from their JSON schema."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+_BOUNDS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "matches {}",
+}
+_NAMES = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false", "null": "null"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterHelp:
+    """One row of the table: the parameter's path (`bullish.legs[].delta`), and texts about it."""
+
+    name: str
+    type: str
+    default: str
+    bounds: str
+    help: str
+    depth: int
+
+
+def table(schema: Schema) -> list[ParameterHelp]:
+    """Every parameter, those of nested parts below the part they belong to. Empty: the algorithm has none."""
+    return list(_rows(schema, schema, ""))
+
+
+def names_at(schema: Schema, place: tuple[Any, ...]) -> list[str]:
+    """Names of the parameters that belong at a place of the parameters, such as ("bullish", "legs", 0)."""
+    part: Schema = schema
+    for step in place:
+        part = _resolve(schema, part)
+        part = part.get("items", {}) if isinstance(step, int) else part.get("properties", {}).get(step, {})
+    return list(_resolve(schema, part).get("properties", {}))
+
+
+def _rows(root: Schema, owner: Schema, prefix: str) -> Iterator[ParameterHelp]:
+    for key, raw in owner.get("properties", {}).items():
+        name = f"{prefix}{key}"
+        part = _resolve(root, raw)
+        inner = _resolve(root, part["items"]) if "items" in part else part
+        yield ParameterHelp(
+            name=name,
+            type=_type(root, part),
+            default=_default(raw, required=key in owner.get("required", ())),
+            bounds=", ".join(text.format(part[bound]) for bound, text in _BOUNDS.items() if bound in part),
+            help=raw.get("description", part.get("description", "")),
+            depth=name.count("."),
+        )
+        yield from _rows(root, inner, f"{name}[]." if inner is not part else f"{name}.")
+
+
+def _resolve(root: Schema, part: Schema) -> Schema:
+    """The part itself behind a reference, or behind "this or null"."""
+    if "$ref" in part:
+        return _resolve(root, root["$defs"][part["$ref"].rpartition("/")[2]])
+    choices = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
+    return _resolve(root, choices[0]) if len(choices) == 1 else part
+
+
+def _type(root: Schema, part: Schema) -> str:
+    if "const" in part:
+        return json.dumps(part["const"])
+    if "enum" in part:
+        return " or ".join(json.dumps(value) for value in part["enum"])
+    if "anyOf" in part:
+        return " or ".join(_type(root, _resolve(root, choice)) for choice in part["anyOf"])
+    if part.get("type") == "array":
+        return f"list of {_type(root, _resolve(root, part.get('items', {})))}"
+    if "properties" in part:
+        return part.get("title", "group").lower()
+    return _NAMES.get(part.get("type", ""), part.get("type", "any"))
+
+
+def _default(raw: Schema, *, required: bool) -> str:
+    if required:
+        return "needed"
+    return json.dumps(raw["default"]) if "default" in raw else ""
