@@ -52,9 +52,15 @@ class Chain:
         first = self.market.first_vol
         return call >= 0 and put >= 0 and first[call] < day and first[put] < day
 
-    def deltas(self, right: str, slots: list[int], session: int) -> list[float]:
-        """Deltas of the options with a right at some strikes."""
-        return self.market.option_deltas(self._rows[right][slots], session).tolist()
+    def deltas(self, low: int, high: int, session: int) -> dict[str, list[float]]:
+        """Deltas of the calls and of the puts at the strikes low to high, both included; nan if not quoted."""
+        calls, puts = (self._rows[right][low : high + 1] for right in (CALL, PUT))
+        first = self.market.first_vols
+        listed = (calls >= 0) & (puts >= 0)
+        quoted = listed & (np.maximum(first[calls], first[puts]) < self.market.day_list[session])
+        both = self.market.option_deltas(np.concatenate((calls, puts)), session)
+        both = np.where(np.concatenate((quoted, quoted)), both, np.nan).tolist()
+        return {CALL: both[: len(calls)], PUT: both[len(calls) :]}
 
 
 class ChainView:
@@ -76,6 +82,7 @@ class ChainView:
         self.money = above
         limit = market.rules.strikes_limit
         self.low, self.high = max(0, above - limit), min(len(strikes) - 1, above + limit)
+        self._deltas: dict[str, list[float]] | None = None
 
     def is_quoted(self, slot: int) -> bool:
         return self._priced and self.chain.is_quoted(slot, self._day)
@@ -105,13 +112,18 @@ class ChainView:
         outward = size < 0.5
         up = outward == (right == CALL)
         slots = range(self.money + 1, self.high + 1) if up else range(self.money - 1, self.low - 1, -1)
-        quoted = [slot for slot in slots if self.is_quoted(slot)]
-        if not quoted:
-            raise ChainTooShort(f"no quoted strike off the money towards delta {delta:+g}: {self._range()}")
-        for slot, value in zip(quoted, self.chain.deltas(right, quoted, self.session), strict=True):
-            if (abs(value) <= size) if outward else (abs(value) >= size):
+        if self._deltas is None:
+            self._deltas = self.chain.deltas(self.low, self.high, self.session)
+        deltas, last = self._deltas[right], None
+        for slot in slots:
+            value = abs(deltas[slot - self.low])
+            if value != value:  # not quoted
+                continue
+            last = slot
+            if (value <= size) if outward else (value >= size):
                 return self.chain.contract(right, slot), ""
-        last = quoted[-1]
+        if last is None:
+            raise ChainTooShort(f"no quoted strike off the money towards delta {delta:+g}: {self._range()}")
         return self.chain.contract(right, last), (
             f"no strike reaches delta {delta:+g}; took {self.chain.strikes[last]:g}, the last quoted: {self._range()}"
         )

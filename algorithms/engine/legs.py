@@ -76,5 +76,6 @@ def can_open(session: "Session", legs: Iterable[Leg]) -> bool:
 def open_legs(session: "Session", legs: Iterable[Leg], reason: str) -> None:
     """Find every leg's contract, then trade them in order. A leg that cannot be found makes the session a gap."""
     found = [(session.find(leg), leg) for leg in legs]
+    session.market.value_together([contract for contract, _ in found], session.index)
     for contract, leg in found:
         session.trade(contract, leg.qty, leg=leg.label, reason=reason)

@@ -248,7 +248,9 @@ class _Runner:
                 raise QuoteMissing(market.why_no_quote(contract, index))
             open_value += price * qty * point_value - cost
             delta += track.deltas[at] * qty
-            stale = max(stale, track.ages[at])
+            age = track.ages[at]
+            if age > stale:
+                stale = age
         return PointRow(
             session.date,
             session.position.realised + open_value - (self.total_costs + costs),
@@ -264,7 +266,6 @@ class _Runner:
         )
 
     def _executed(self) -> tuple[float, float, float]:
-        market = self.market
-        traded = [(market.number(row.contract), row.qty) for row in self.session.trades]
-        futures, options = self._count(traded)
-        return futures, options, futures * market.rules.cost_future + options * market.rules.cost_option
+        rules = self.market.rules
+        futures, options = self._count(self.session.traded)
+        return futures, options, futures * rules.cost_future + options * rules.cost_option

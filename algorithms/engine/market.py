@@ -7,13 +7,14 @@ No method here reads a record that was not known at the decision time of the ses
 
 import datetime as dt
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import pricing
-from .chain import Chain
+from .chain import Chain, ChainView
 from .errors import EngineError, QuoteMissing
 
 SECONDS_A_DAY = 86_400
@@ -151,13 +152,15 @@ class Market:
         self.futures_count = len(futures.name)
         self.names: list[str] = [*futures.name.tolist(), *options.name.tolist()]
         self.expiries: list[int] = [*futures.expiry.tolist(), *options.expiry.tolist()]
+        self._months: list[int] = futures.month.tolist()
         self._index_sessions(bars)
         self._index_bars(bars)
         self._index_options()
         self._tracks: dict[int, Track] = {}
+        self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._views: dict[int, ChainView] = {}
         self._active: dict[int, tuple[int | None, Chain | None]] = {}
         self._numbers: dict[str, int] | None = None
-        self._chain_memo: dict = {}
 
     # -- construction ---------------------------------------------------------------------------------------
 
@@ -188,6 +191,7 @@ class Market:
         quoted = self._vol_bounds[:-1] < self._vol_bounds[1:]
         first[quoted] = vols.day[self._vol_bounds[:-1][quoted]]
         self.first_vol: list[int] = first.tolist()
+        self.first_vols = first
         # One sorted key for (option, day) answers "newest record before D" for many options at once.
         self._vol_key = vols.option.astype(np.int64) * DAY_STRIDE + vols.day
         newest = np.searchsorted(self._rates.day, self.days, side="left") - 1
@@ -277,54 +281,79 @@ class Market:
             return f"{name} cannot be valued on {date}: no risk-free rate dated before it"
         return f"{name} cannot be valued on {date}: {self.why_no_quote(terms['future'], session)}"
 
-    def _bars_at(self, future: int, sessions: slice) -> tuple[np.ndarray, np.ndarray]:
+    def _future_values(self, future: int) -> tuple[np.ndarray, np.ndarray]:
         """Close and age in days of the last bar at or before each decision time; nan where there is none."""
-        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
-        newest = np.searchsorted(self._bar_instant[low:high], self._decisions[sessions], side="right") - 1
-        known = newest >= 0
-        close, age = np.full(len(newest), np.nan), np.zeros(len(newest), np.int64)
-        rows = newest[known] + low
-        close[known] = self._bar_close[rows]
-        age[known] = self.days[sessions][known] - self._bar_day[rows]
-        return close, age
+        values = self._values.get(future)
+        if values is None:
+            low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+            newest = np.searchsorted(self._bar_instant[low:high], self._decisions, side="right") - 1
+            known = newest >= 0
+            close, age = np.full(len(newest), np.nan), np.zeros(len(newest), np.int64)
+            rows = newest[known] + low
+            close[known] = self._bar_close[rows]
+            age[known] = self.days[known] - self._bar_day[rows]
+            values = self._values[future] = close, age
+        return values
 
     def _future_track(self, future: int, session: int) -> Track:
-        close, age = self._bars_at(future, slice(0, None))
+        close, age = self._future_values(future)
         return Track(0, close.tolist(), [1.0] * len(close), age.tolist())
 
     def _option_track(self, contract: int, session: int) -> Track:
-        row = contract - self.futures_count
-        options = self._options
-        after_expiry = int(np.searchsorted(self.days, self.expiries[contract], side="right"))
-        stop = min(len(self.days), max(after_expiry, session + PAST_EXPIRY))
-        window = slice(session, stop)
-        price, age = self._bars_at(int(options.future[row]), window)
-        vol = self._vols_before(np.full(stop - session, row), self.days[window])
-        value, delta = self._value(price, options.strike[row], vol, window, options.expiry[row], options.is_call[row])
-        return Track(session, value.tolist(), delta.tolist(), age.tolist())
+        self.value_together([contract], session)
+        return self._tracks[contract]
+
+    def value_together(self, contracts: list[int], session: int) -> None:
+        """Value options that will be held from `session` on in one pass: what `track` would do one by one."""
+        fresh = [
+            contract - self.futures_count
+            for contract in dict.fromkeys(contracts)
+            if contract >= self.futures_count and not self._is_tracked(contract, session)
+        ]
+        by_future: dict[int, list[int]] = {}
+        for row in fresh:
+            by_future.setdefault(int(self._options.future[row]), []).append(row)
+        for future, rows in by_future.items():
+            self._track_options(future, np.array(rows), session)
+
+    def _is_tracked(self, contract: int, session: int) -> bool:
+        track = self._tracks.get(contract)
+        return track is not None and track.start <= session < track.stop
+
+    def _track_options(self, future: int, rows: np.ndarray, session: int) -> None:
+        last = int(self._options.expiry[rows].max())
+        stop = min(len(self.days), max(bisect_right(self.day_list, last), session + PAST_EXPIRY))
+        price, age = (values[session:stop] for values in self._future_values(future))
+        value, delta = pricing.price_and_delta(*self._inputs(rows[:, None], price, slice(session, stop)))
+        ages = age.tolist()
+        for row, values, deltas in zip(rows.tolist(), value.tolist(), delta.tolist(), strict=True):
+            self._tracks[row + self.futures_count] = Track(session, values, deltas, ages)
+
+    def _inputs(self, rows: np.ndarray, price: np.ndarray, window: slice) -> tuple:
+        """Arguments of the pricing functions for options (rows of Options) over some sessions."""
+        options, days = self._options, self.days[window]
+        return (
+            self.rules.pricing_model,
+            options.is_call[rows],
+            price,
+            options.strike[rows],
+            self._vols_before(rows, days),
+            self.rates[window],
+            options.expiry[rows] - days,
+        )
 
     def _vols_before(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
         """Newest volatility of each option dated strictly before its day; nan where there is none."""
         if not len(self._vol_key):
-            return np.full(len(rows), np.nan)
+            return np.full(np.broadcast_shapes(rows.shape, days.shape), np.nan)
         at = np.searchsorted(self._vol_key, rows * DAY_STRIDE + days, side="left") - 1
-        known = at >= self._vol_bounds[rows]
-        return np.where(known, self._vols.vol[np.maximum(at, 0)], np.nan)
-
-    def _value(self, price, strike, vol, window, expiry, is_call):
-        return pricing.price_and_delta(
-            self.rules.pricing_model, is_call, price, strike, vol, self.rates[window], expiry - self.days[window]
-        )
+        return np.where(at >= self._vol_bounds[rows], self._vols.vol[at], np.nan)
 
     def option_deltas(self, rows: np.ndarray, session: int) -> np.ndarray:
-        """Deltas of some options of one chain (rows of Options) at a session; nan where one has no quote."""
-        options = self._options
-        price, _ = self._bars_at(int(options.future[rows[0]]), slice(session, session + 1))
-        vol = self._vols_before(rows, np.full(len(rows), self.days[session]))
-        _, delta = self._value(
-            price, options.strike[rows], vol, slice(session, session + 1), options.expiry[rows], options.is_call[rows]
-        )
-        return delta
+        """Deltas of some options of one future (rows of Options) at a session; nan where one has no quote."""
+        window = slice(session, session + 1)
+        price = self._future_values(int(self._options.future[rows[0]]))[0][window]
+        return pricing.delta(*self._inputs(rows, price, window))
 
     def future_price(self, future: int, session: int) -> float:
         """The future's price at a session. Raises QuoteMissing if it has none."""
@@ -341,19 +370,29 @@ class Market:
 
     def _find_active(self, session: int) -> tuple[int | None, Chain | None]:
         rules, today = self.rules, self.day_list[session]
-        nearest = int(np.searchsorted(self._futures.expiry, today, side="right"))
+        nearest = bisect_right(self.expiries, today, hi=self.futures_count)
         looked_at = range(nearest, min(nearest + rules.futures_limit, self.futures_count))
         eligible = [
             future
             for future in looked_at
             if self.expiries[future] - today > rules.days_before_expiration
-            and int(self._futures.month[future]) in rules.rollover_months
+            and self._months[future] in rules.rollover_months
         ]
         for future in eligible[:2]:
             for chain in self._chains.get(future, ()):
                 if chain.expiry - today > rules.days_before_expiration and self._code_matches(chain):
                     return future, chain
         return (eligible[0] if eligible else None), None
+
+    def active_chain(self, session: int) -> ChainView | None:
+        """The active chain as known at a session, None if there is none. Raises a Gap if it cannot be looked at."""
+        view = self._views.get(session)
+        if view is None:
+            chain = self.active(session)[1]
+            if chain is None:
+                return None
+            view = self._views[session] = chain.at(session)
+        return view
 
     def _code_matches(self, chain: Chain) -> bool:
         codes = self.rules.option_codes

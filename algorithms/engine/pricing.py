@@ -48,9 +48,14 @@ def _terms(model, price, strike, vol, rate, days):
     discount = np.exp(-rate * years)
     carried = 1.0 if model == "black_scholes" else discount
     drift = np.log(price / strike) + (carry + 0.5 * vol * vol) * years
-    # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        d1 = np.where(spread > 0.0, drift / spread, np.where(drift == 0.0, 0.0, np.copysign(np.inf, drift)))
+    if np.all(spread > 0.0):
+        d1 = drift / spread
+    else:
+        # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            d1 = np.where(spread > 0.0, drift / spread, np.where(drift == 0.0, 0.0, np.copysign(np.inf, drift)))
+            # A missing volatility is no quote, at expiry too.
+            d1 = np.where(np.isnan(spread), np.nan, d1)
     return d1, spread, discount, carried, carry, years
 
 
@@ -67,6 +72,13 @@ def price_and_delta(model: str, is_call, price, strike, vol, rate, days) -> tupl
     value = sign * (price * weight - strike * discount * ndtr(sign * (d1 - spread)))
     # Far out of the money the difference may round below zero; an option is never worth less than nothing.
     return np.maximum(value, 0.0), sign * weight
+
+
+def delta(model: str, is_call, price, strike, vol, rate, days) -> np.ndarray:
+    """Delta alone, equal to that of `price_and_delta`."""
+    d1, _, _, carried, _, _ = _terms(model, price, strike, vol, rate, days)
+    sign = np.where(is_call, 1.0, -1.0)
+    return sign * (ndtr(sign * d1) * carried)
 
 
 def greeks(model: str, is_call, price, strike, vol, rate, days) -> Greeks:

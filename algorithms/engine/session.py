@@ -39,11 +39,11 @@ class Session:
         self.memory: dict[str, object] = {}
         self.last_trade: dt.date | None = None
         self.trades: list[TradeRow] = []
+        self.traded: list[tuple[int, float]] = []
         self.warnings: list[str] = []
         self.columns: dict[str, object] = {}
         self.rolled = False
         self._saved: tuple[Position, dt.date | None] | None = None
-        self._views: dict[int, ChainView] = {}
 
     # -- moved by the loop ----------------------------------------------------------------------------------
 
@@ -54,19 +54,17 @@ class Session:
         self.rolled = False
         self._saved = None
         if self.trades:
-            self.trades = []
+            self.trades, self.traded = [], []
         if self.warnings:
             self.warnings = []
         if self.columns:
             self.columns = {}
-        if self._views:
-            self._views = {}
 
     def undo(self) -> None:
         """Take back the session's trades: the position of the day before carries on."""
         if self._saved is not None:
             self.position, self.last_trade = self._saved
-        self.trades = []
+        self.trades, self.traded = [], []
 
     # -- what is known --------------------------------------------------------------------------------------
 
@@ -78,13 +76,7 @@ class Session:
     @property
     def chain(self) -> ChainView | None:
         """The active chain as known now, None if there is none."""
-        chain = self.market.active(self.index)[1]
-        if chain is None:
-            return None
-        view = self._views.get(0)
-        if view is None:
-            view = self._views[0] = chain.at(self.index)
-        return view
+        return self.market.active_chain(self.index)
 
     def price(self, contract: int) -> float:
         """A contract's price in points. Raises QuoteMissing if it has none."""
@@ -136,6 +128,7 @@ class Session:
         self.last_trade = self.date
         row = TradeRow(self.date, len(self.trades), market.names[contract], qty, price, value, leg, reason)
         self.trades.append(row)
+        self.traded.append((contract, qty))
 
     def close(self, reason: str = "close") -> None:
         """Close the whole position, contract by contract in the order they were opened."""
