@@ -7,11 +7,11 @@ from pydantic import Field, create_model
 
 from algorithms.engine import Algorithm, Leg, Parameters, Session, can_open, open_legs
 
-LEGS_HELP = "Legs in trade order: right, qty, and for options either offset or delta."
+LEGS_HELP = "Legs in trade order: right, qty, and for options one of offset, delta and moneyness."
 
 
 class FixedLegs(Algorithm):
-    """Hold a list of legs, each the active future or an option by strike offset or by delta, and roll it.
+    """Hold a list of legs, each the active future or an option by strike offset, delta or moneyness, and roll it.
 
     A strategy of its own is a subclass that sets `legs`: a list, or, with several `directions`, a list for each.
     They become its default parameters, so that a definition can change them. Without what the legs are chosen

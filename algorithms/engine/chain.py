@@ -64,7 +64,7 @@ class Chain:
 
 
 class ChainView:
-    """A chain at one session: strikes counted from the money, or found by delta.
+    """A chain at one session: strikes counted from the money, found by delta, or by their distance in percent.
 
     Raises QuoteMissing if the future under it has no price at the session.
     """
@@ -128,10 +128,37 @@ class ChainView:
             f"no strike reaches delta {delta:+g}; took {self.chain.strikes[last]:g}, the last quoted: {self._range()}"
         )
 
-    def _range(self) -> str:
+    def by_moneyness(self, right: str, moneyness: float) -> tuple[int, str]:
+        """The quoted option whose strike is nearest to `moneyness` x the future's price (a tie: the lower strike).
+
+        A percentage names a price, so all listed strikes are looked at, whatever the product's strikes limit.
+        Returns the contract and a warning, empty unless the price lies outside the quoted strikes. Raises
+        ChainTooShort if no strike is quoted.
+        """
+        strikes, target = self.chain.strikes, self.price * moneyness
+        above = bisect_left(strikes, target)
+        below = above - 1
+        while below >= 0 and not self.is_quoted(below):
+            below -= 1
+        while above < len(strikes) and not self.is_quoted(above):
+            above += 1
+        has_below, has_above = below >= 0, above < len(strikes)
+        if not has_below and not has_above:
+            raise ChainTooShort(f"no quoted strike for moneyness {moneyness:g}: {self._range(0, len(strikes) - 1)}")
+        if has_below and has_above:
+            slot = below if target - strikes[below] <= strikes[above] - target else above
+            return self.chain.contract(right, slot), ""
+        slot = below if has_below else above
+        return self.chain.contract(right, slot), (
+            f"no quoted strike reaches moneyness {moneyness:g} ({target:g}); took {strikes[slot]:g}, the last quoted: "
+            f"{self._range(0, len(strikes) - 1)}"
+        )
+
+    def _range(self, low: int | None = None, high: int | None = None) -> str:
+        low, high = self.low if low is None else low, self.high if high is None else high
         chain = self.chain
         future = chain.market.names[chain.future]
         return (
-            f"strikes {chain.strikes[self.low]:g} to {chain.strikes[self.high]:g} on {future} at {self.price:g}, "
+            f"strikes {chain.strikes[low]:g} to {chain.strikes[high]:g} on {future} at {self.price:g}, "
             f"{chain.market.dates[self.session]}"
         )

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Leg(BaseModel):
-    """One leg of a position: the active future, or an option of the active chain by strike offset or by delta."""
+    """One leg of a position: the active future, or an option of the active chain.
+
+    An option is found in one of three ways: by strike offset, by delta, or by moneyness.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,15 +28,24 @@ class Leg(BaseModel):
         None, description="Delta that the option must have reached: 0 to 1 for a call, -1 to 0 for a put.", gt=-1, lt=1
     )
 
+    moneyness: float | None = Field(
+        None,
+        description="Strike divided by the future's price: 0.95 is five percent below. The nearest quoted strike is taken.",
+        gt=0,
+        le=10,
+        allow_inf_nan=False,
+    )
+
     @model_validator(mode="after")
     def _one_way_to_find_it(self):
         if self.qty == 0:
             raise ValueError("qty is 0: give the number of contracts, or leave the leg out")
-        given = [name for name in ("offset", "delta") if getattr(self, name) is not None]
+        given = [name for name in ("offset", "delta", "moneyness") if getattr(self, name) is not None]
         if self.right == "F" and given:
             raise ValueError(f"a future has no {given[0]}: leave it out")
         if self.right != "F" and len(given) != 1:
-            raise ValueError("an option leg needs either offset or delta" + (", not both" if given else ""))
+            found = f"has {' and '.join(given)}" if given else "has none"
+            raise ValueError(f"an option leg needs one of offset, delta and moneyness; this one {found}")
         if self.delta is not None and (self.delta == 0 or (self.delta > 0) != (self.right == "C")):
             wanted = "above zero" if self.right == "C" else "below zero"
             raise ValueError(f"the delta of a {'call' if self.right == 'C' else 'put'} is {wanted}, not {self.delta:g}")
@@ -45,9 +57,11 @@ class Leg(BaseModel):
 
     @property
     def label(self) -> str:
-        """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta)."""
+        """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta), P{0.95} (moneyness)."""
         if not self.is_option:
             return "F"
+        if self.moneyness is not None:
+            return f"{self.right}{{{self.moneyness:g}}}"
         return f"{self.right}[{self.offset}]" if self.delta is None else f"{self.right}({self.delta:g})"
 
 
@@ -56,14 +70,18 @@ def future(qty: float) -> Leg:
     return Leg(right="F", qty=qty)
 
 
-def call(*, qty: float, offset: int | None = None, delta: float | None = None) -> Leg:
-    """A call of the active chain, by strike offset or by delta."""
-    return Leg(right="C", qty=qty, offset=offset, delta=delta)
+def call(
+    *, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None
+) -> Leg:
+    """A call of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
+    return Leg(right="C", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
 
 
-def put(*, qty: float, offset: int | None = None, delta: float | None = None) -> Leg:
-    """A put of the active chain, by strike offset or by delta."""
-    return Leg(right="P", qty=qty, offset=offset, delta=delta)
+def put(
+    *, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None
+) -> Leg:
+    """A put of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
+    return Leg(right="P", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
 
 
 def can_open(session: "Session", legs: Iterable[Leg]) -> bool:

@@ -185,7 +185,8 @@ class _Runner:
                 if feed.advance(days[index]):
                     self.signal_values[feed.name] = feed.signal.value
             memory = session.memory
-            session.memory = dict(memory)
+            if memory:
+                session.memory = dict(memory)
             try:
                 if days[index] >= self.roll_day:
                     session.close("roll")
@@ -220,10 +221,20 @@ class _Runner:
         """Work out what holds as long as the position does: who is held, when to roll, what is open."""
         market = self.market
         holdings = self.session.position.holdings
-        self.held = [(contract, h.qty, h.cost, market.point_value(contract)) for contract, h in holdings.items()]
         rule = market.rules.days_before_expiration
         self.roll_day = min((market.expiries[contract] for contract in holdings), default=1 << 40) - rule
         self.futures_open, self.options_open = self._count((c, h.qty) for c, h in holdings.items())
+        self.held, self.held_until = [], 0
+
+    def _hold(self, index: int) -> None:
+        """Line up the values of what is held, for the sessions from `index` on that all of them cover."""
+        market = self.market
+        tracks = [(c, h, market.track(c, index)) for c, h in self.session.position.holdings.items()]
+        self.held = [
+            (track.prices, track.deltas, track.ages, track.start, h.qty, h.cost, market.point_value(c), c)
+            for c, h, track in tracks
+        ]
+        self.held_until = min((track.stop for _, _, track in tracks), default=1 << 40)
 
     def _count(self, quantities: Iterable[tuple[int, float]]) -> tuple[float, float]:
         """Sums of absolute quantities of futures and of options."""
@@ -239,18 +250,18 @@ class _Runner:
         session, market = self.session, self.market
         index = session.index
         futures, options, costs = self._executed() if session.trades else (0.0, 0.0, 0.0)
+        if index >= self.held_until:
+            self._hold(index)
         open_value, delta, stale = 0.0, 0.0, 0
-        for contract, qty, cost, point_value in self.held:
-            track = market.track(contract, index)
-            at = index - track.start
-            price = track.prices[at]
+        for prices, deltas, ages, start, qty, cost, point_value, contract in self.held:
+            at = index - start
+            price = prices[at]
             if price != price:
                 raise QuoteMissing(market.why_no_quote(contract, index))
             open_value += price * qty * point_value - cost
-            delta += track.deltas[at] * qty
-            age = track.ages[at]
-            if age > stale:
-                stale = age
+            delta += deltas[at] * qty
+            if ages[at] > stale:
+                stale = ages[at]
         return PointRow(
             session.date,
             session.position.realised + open_value - (self.total_costs + costs),

@@ -296,8 +296,13 @@ class Market:
         return values
 
     def _future_track(self, future: int, session: int) -> Track:
-        close, age = self._future_values(future)
-        return Track(0, close.tolist(), [1.0] * len(close), age.tolist())
+        window = slice(session, self._track_stop(self.expiries[future], session))
+        close, age = (values[window].tolist() for values in self._future_values(future))
+        return Track(session, close, [1.0] * len(close), age)
+
+    def _track_stop(self, expiry: int, session: int) -> int:
+        """Where a track from `session` on ends: past the contract's expiry, and a little further if it is past."""
+        return min(len(self.days), max(bisect_right(self.day_list, expiry), session + PAST_EXPIRY))
 
     def _option_track(self, contract: int, session: int) -> Track:
         self.value_together([contract], session)
@@ -321,8 +326,7 @@ class Market:
         return track is not None and track.start <= session < track.stop
 
     def _track_options(self, future: int, rows: np.ndarray, session: int) -> None:
-        last = int(self._options.expiry[rows].max())
-        stop = min(len(self.days), max(bisect_right(self.day_list, last), session + PAST_EXPIRY))
+        stop = self._track_stop(int(self._options.expiry[rows].max()), session)
         price, age = (values[session:stop] for values in self._future_values(future))
         value, delta = pricing.price_and_delta(*self._inputs(rows[:, None], price, slice(session, stop)))
         ages = age.tolist()

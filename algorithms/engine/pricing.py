@@ -44,11 +44,11 @@ def _terms(model, price, strike, vol, rate, days):
         raise ValueError(f"pricing model {model!r} is unknown: use {' or '.join(MODELS)}")
     years = np.maximum(days, 0.0) / DAYS_A_YEAR
     carry = rate if model == "black_scholes" else 0.0
-    spread = vol * np.sqrt(years)
+    spread = np.asarray(vol * np.sqrt(years))
     discount = np.exp(-rate * years)
     carried = 1.0 if model == "black_scholes" else discount
     drift = np.log(price / strike) + (carry + 0.5 * vol * vol) * years
-    if np.all(spread > 0.0):
+    if (spread > 0.0).all():
         d1 = drift / spread
     else:
         # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.

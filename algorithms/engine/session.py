@@ -102,9 +102,12 @@ class Session:
             return self.future
         if self.chain is None:
             raise QuoteMissing(f"no option chain of {self.market.rules.symbol} is active on {self.date}")
-        if leg.delta is None:
+        if leg.offset is not None:
             return self.chain.by_offset(leg.right, leg.offset)
-        contract, warning = self.chain.by_delta(leg.delta)
+        if leg.delta is not None:
+            contract, warning = self.chain.by_delta(leg.delta)
+        else:
+            contract, warning = self.chain.by_moneyness(leg.right, leg.moneyness)
         if warning:
             self.warn(warning)
         return contract
