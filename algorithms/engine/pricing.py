@@ -54,8 +54,8 @@ def _terms(model, price, strike, vol, rate, days):
         # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
         with np.errstate(divide="ignore", invalid="ignore"):
             d1 = np.where(spread > 0.0, drift / spread, np.where(drift == 0.0, 0.0, np.copysign(np.inf, drift)))
-            # A missing volatility is no quote, at expiry too.
-            d1 = np.where(np.isnan(spread), np.nan, d1)
+            # A missing volatility or price is no quote, at expiry too.
+            d1 = np.where(np.isnan(spread + drift), np.nan, d1)
     return d1, spread, discount, carried, carry, years
 
 
