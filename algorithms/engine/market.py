@@ -279,7 +279,11 @@ class Market:
             return f"{name} has no implied volatility dated before {date}"
         if not self.has_rate[session]:
             return f"{name} cannot be valued on {date}: no risk-free rate dated before it"
-        return f"{name} cannot be valued on {date}: {self.why_no_quote(terms['future'], session)}"
+        future = terms["future"]
+        price = self._future_values(future)[0][session]
+        if price <= 0:
+            return f"{name} cannot be valued on {date}: {self.names[future]} is at {price:g}, not above zero"
+        return f"{name} cannot be valued on {date}: {self.why_no_quote(future, session)}"
 
     def _future_values(self, future: int) -> tuple[np.ndarray, np.ndarray]:
         """Close and age in days of the last bar at or before each decision time; nan where there is none."""
@@ -399,8 +403,8 @@ class Market:
         return view
 
     def _code_matches(self, chain: Chain) -> bool:
-        codes = self.rules.option_codes
-        return not codes or any(re.fullmatch(code, chain.code) for code in codes)
+        codes, code = self.rules.option_codes, chain.code
+        return not codes or any(re.fullmatch(pattern, code) for pattern in codes)
 
     def chains(self, future: int) -> list[Chain]:
         """All chains of a future, by expiry."""

@@ -47,7 +47,8 @@ def _terms(model, price, strike, vol, rate, days):
     spread = np.asarray(vol * np.sqrt(years))
     discount = np.exp(-rate * years)
     carried = 1.0 if model == "black_scholes" else discount
-    drift = np.log(price / strike) + (carry + 0.5 * vol * vol) * years
+    with np.errstate(divide="ignore", invalid="ignore"):  # a price below zero has no logarithm, and so no value: nan
+        drift = np.log(price / strike) + (carry + 0.5 * vol * vol) * years
     if (spread > 0.0).all():
         d1 = drift / spread
     else:

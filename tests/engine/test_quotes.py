@@ -1,0 +1,188 @@
+"""What a session knows: bars up to the decision time, volatilities and rates strictly before the day."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from algorithms.engine import EngineError, QuoteMissing
+from algorithms.engine.market import Bars, Futures, Market
+from algorithms.engine.pricing import price_and_delta
+from tests.engine.markets import Draft, buy, day, play
+
+MON, TUE, WED, THU, FRI = (f"2020-01-{d:02}" for d in range(6, 11))
+SAT, SUN = "2020-01-11", "2020-01-12"
+EXPIRY = "2020-03-20"
+
+
+def draft(**rules) -> Draft:
+    return Draft(**rules).future("F", EXPIRY)
+
+
+def quote(market: Market, name: str, date: str) -> float:
+    return market.quote(market.number(name), market.dates.index(day(date)))[0]
+
+
+def test_sessions_are_the_weekdays_with_a_bar_of_any_future():
+    market = (
+        draft()
+        .future("G", "2020-06-19")
+        .bars("F", {FRI: 1.0, MON: 1.0, SAT: 1.0})
+        .bars("G", {WED: 1.0, SUN: 1.0})
+        .market()
+    )
+    assert market.dates == [day(MON), day(WED), day(FRI)]
+    assert market.sessions.tolist() == market.dates
+
+
+def test_a_future_costs_its_last_bar_at_or_before_the_decision_time():
+    market = (
+        draft()
+        .bar("F", MON, 100.0, "14:44:59")
+        .bar("F", MON, 101.0, "14:45")
+        .bar("F", MON, 102.0, "14:45:01")
+        .bar("F", TUE, 103.0, "09:00")
+        .bar("F", WED, 104.0, "15:00")
+        .market()
+    )
+    assert [quote(market, "F", date) for date in (MON, TUE, WED)] == [101.0, 103.0, 103.0]
+
+
+def test_a_bar_that_is_a_date_counts_at_the_decision_time():
+    """It comes after an intraday bar of the same instant, and before one a second later."""
+    market = draft().bar("F", MON, 100.0).bar("F", MON, 99.0, "14:45").bar("F", MON, 98.0, "14:45:01").market()
+    assert quote(market, "F", MON) == 100.0
+
+
+def test_an_evening_bar_counts_from_the_next_session():
+    market = draft().bar("F", MON, 100.0).bar("F", MON, 105.0, "20:00").bar("F", TUE, 110.0, "15:00").market()
+    assert quote(market, "F", MON) == 100.0
+    assert quote(market, "F", TUE) == 105.0
+
+
+def test_the_order_of_bars_in_the_data_does_not_matter():
+    rows = [("F", MON, 100.0, None), ("F", MON, 101.0, "10:00"), ("F", TUE, 102.0, None), ("F", WED, 103.0, "14:00")]
+    found = []
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        written = draft()
+        for at in order:
+            written.bar(*rows[at])
+        market = written.market()
+        found.append([quote(market, "F", date) for date in (MON, TUE, WED)])
+    assert found == [[100.0, 102.0, 103.0]] * 3
+
+
+def test_a_future_without_a_bar_so_far_has_no_quote():
+    market = draft().future("G", "2020-06-19").bars("F", {MON: 1.0, TUE: 1.0}).bar("G", TUE, 2.0).market()
+    with pytest.raises(QuoteMissing, match=f"G has no bar at or before the decision time of {MON}"):
+        quote(market, "G", MON)
+    assert quote(market, "G", TUE) == 2.0
+
+
+def test_an_old_bar_still_counts_and_its_age_is_told():
+    market = (
+        draft().future("G", "2020-06-19").bar("F", TUE, 100.0).bars("G", dict.fromkeys((TUE, WED, FRI), 1.0)).market()
+    )
+    result = play(market, {TUE: buy("F")})
+    assert [(str(p.date), p.stale_days) for p in result.points] == [(TUE, 0), (WED, 1), (FRI, 3)]
+    assert result.points[-1].exo == 0.0
+
+
+def test_the_oldest_bar_under_anything_held_is_the_age_that_is_told():
+    """An option's is that of its future; a series that holds nothing has no age."""
+    market = (
+        draft()
+        .future("G", "2020-06-19")
+        .bars("F", {MON: 100.0, TUE: 100.0})
+        .bars("G", dict.fromkeys((MON, TUE, WED, FRI), 1.0))
+        .option("C", "F", "2020-02-21", 100, "C", vol=0.2)
+        .market()
+    )
+    result = play(market, {TUE: lambda s: (buy("C")(s), buy("G")(s))})
+    assert [(str(p.date), p.stale_days) for p in result.points] == [(MON, 0), (TUE, 0), (WED, 1), (FRI, 3)]
+
+
+def test_a_weekend_bar_is_no_session_but_a_price():
+    market = draft().bars("F", {FRI: 100.0, SUN: 105.0}).bar("F", "2020-01-13", 110.0, "15:00").market()
+    assert market.dates == [day(FRI), dt.date(2020, 1, 13)]
+    assert quote(market, "F", "2020-01-13") == 105.0
+
+
+def option_draft(**rules) -> Draft:
+    closes = dict.fromkeys((MON, TUE, WED, THU, FRI), 100.0)
+    return draft(**rules).bars("F", closes).option("C", "F", "2020-02-21", 100, "C")
+
+
+def model_price(date: str, vol: float, rate: float, model: str = "black76", price: float = 100.0) -> float:
+    days = (dt.date(2020, 2, 21) - day(date)).days
+    return price_and_delta(model, True, price, 100.0, vol, rate, days)[0].item()
+
+
+@pytest.mark.parametrize("model", ["black76", "black_scholes"])
+def test_volatility_and_rate_are_those_dated_before_the_day(model):
+    market = (
+        option_draft(rate=None, pricing_model=model)
+        .rate("2020-01-05", 0.01)
+        .rate(TUE, 0.05)
+        .vol("C", "2020-01-05", 0.20)
+        .vol("C", WED, 0.30)
+        .vol("C", THU, 0.40)
+        .market()
+    )
+    known = {MON: (0.20, 0.01), TUE: (0.20, 0.01), WED: (0.20, 0.05), THU: (0.30, 0.05), FRI: (0.40, 0.05)}
+    assert {date: quote(market, "C", date) for date in known} == {
+        date: model_price(date, *terms, model=model) for date, terms in known.items()
+    }
+
+
+def test_an_option_without_an_earlier_volatility_has_no_quote():
+    market = option_draft().vol("C", TUE, 0.2).market()
+    with pytest.raises(QuoteMissing, match=f"C has no implied volatility dated before {TUE}"):
+        quote(market, "C", TUE)
+    assert quote(market, "C", WED) == model_price(WED, 0.2, 0.0)
+
+
+def test_the_volatility_of_a_neighbour_is_never_taken():
+    """Records of all options lie in one table; before an option's first one there is another option's last."""
+    market = option_draft().option("P", "F", "2020-02-21", 100, "P").vol("C", MON, 0.2).vol("P", THU, 0.9).market()
+    with pytest.raises(QuoteMissing, match="P has no implied volatility"):
+        quote(market, "P", WED)
+    assert quote(market, "C", FRI) == model_price(FRI, 0.2, 0.0)
+
+
+def test_an_option_without_an_earlier_rate_has_no_quote():
+    market = option_draft(rate=None).rate(TUE, 0.02).vol("C", "2020-01-01", 0.2).market()
+    with pytest.raises(QuoteMissing, match=f"C cannot be valued on {TUE}: no risk-free rate dated before it"):
+        quote(market, "C", TUE)
+    assert quote(market, "C", WED) == model_price(WED, 0.2, 0.02)
+
+
+def test_an_option_on_a_future_without_a_bar_has_no_quote():
+    market = option_draft().future("G", "2020-06-19").option("D", "G", "2020-02-21", 100, "C", vol=0.2).market()
+    with pytest.raises(QuoteMissing, match=f"D cannot be valued on {WED}: G has no bar at or before"):
+        quote(market, "D", WED)
+
+
+def test_an_option_on_a_future_below_zero_has_no_quote_and_says_why():
+    """April 2020 in crude oil: neither model knows a price below zero."""
+    market = option_draft().bar("F", WED, -37.63, "14:45").bar("F", WED, -37.63).vol("C", MON, 0.2).market()
+    with pytest.raises(QuoteMissing, match=rf"C cannot be valued on {WED}: F is at -37\.63, not above zero"):
+        quote(market, "C", WED)
+
+
+def test_at_and_after_expiry_an_option_is_worth_its_payoff():
+    closes = {MON: 103.0, TUE: 104.0, WED: 98.0, THU: 107.0}
+    market = draft().bars("F", closes).option("C", "F", TUE, 100, "C", vol=0.2).market()
+    assert [quote(market, "C", date) for date in (TUE, WED, THU)] == [4.0, 0.0, 7.0]
+
+
+def test_futures_must_come_by_expiry():
+    names, ints = np.array(["A", "B"], object), np.array([1, 2], np.int32)
+    bars = Bars(np.array([0]), np.array([18000]), np.array([-1]), np.array([1.0]))
+    with pytest.raises(EngineError, match="XX: futures must come sorted by expiry"):
+        Market(Draft().rules, Futures(names, ints, ints, np.array([18010, 18000], np.int32)), bars)
+
+
+def test_a_contract_that_is_not_in_the_data_is_named():
+    with pytest.raises(EngineError, match="XX: contract Z is held but is not in the market data"):
+        draft().bar("F", MON, 1.0).market().number("Z")
