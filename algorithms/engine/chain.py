@@ -149,6 +149,8 @@ class ChainView:
             slot = below if target - strikes[below] <= strikes[above] - target else above
             return self.chain.contract(right, slot), ""
         slot = below if has_below else above
+        if strikes[slot] == target:
+            return self.chain.contract(right, slot), ""
         return self.chain.contract(right, slot), (
             f"no quoted strike reaches moneyness {moneyness:g} ({target:g}); took {strikes[slot]:g}, the last quoted: "
             f"{self._range(0, len(strikes) - 1)}"

@@ -30,7 +30,7 @@ class Leg(BaseModel):
 
     moneyness: float | None = Field(
         None,
-        description="Strike divided by the future's price: 0.95 is five percent below. The nearest quoted strike is taken.",
+        description="Strike divided by the future's price: 0.95 is five percent below. The nearest quoted strike.",
         gt=0,
         le=10,
         allow_inf_nan=False,
@@ -57,11 +57,11 @@ class Leg(BaseModel):
 
     @property
     def label(self) -> str:
-        """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta), P{0.95} (moneyness)."""
+        """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta), P(95%) (moneyness)."""
         if not self.is_option:
             return "F"
         if self.moneyness is not None:
-            return f"{self.right}{{{self.moneyness:g}}}"
+            return f"{self.right}({100 * self.moneyness:g}%)"
         return f"{self.right}[{self.offset}]" if self.delta is None else f"{self.right}({self.delta:g})"
 
 
@@ -70,16 +70,12 @@ def future(qty: float) -> Leg:
     return Leg(right="F", qty=qty)
 
 
-def call(
-    *, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None
-) -> Leg:
+def call(*, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None) -> Leg:
     """A call of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
     return Leg(right="C", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
 
 
-def put(
-    *, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None
-) -> Leg:
+def put(*, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None) -> Leg:
     """A put of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
     return Leg(right="P", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
 
