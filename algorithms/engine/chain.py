@@ -1,5 +1,6 @@
 """Option chains, and how a strategy finds strikes in one."""
 
+import math
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,7 @@ class ChainView:
             slot = below if target - strikes[below] <= strikes[above] - target else above
             return self.chain.contract(right, slot), ""
         slot = below if has_below else above
-        if strikes[slot] == target:
+        if math.isclose(strikes[slot], target):  # 100 x 1.1 is a little more than 110
             return self.chain.contract(right, slot), ""
         return self.chain.contract(right, slot), (
             f"no quoted strike reaches moneyness {moneyness:g} ({target:g}); took {strikes[slot]:g}, the last quoted: "
