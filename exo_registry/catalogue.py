@@ -216,11 +216,19 @@ def _validated(path: str, algorithm: type[Algorithm], parameters: Any) -> pydant
 
 
 def _construct(path: str, algorithm: type[Algorithm], parameters: Any, direction: str) -> Algorithm:
-    """A class may still refuse what its parameters allow one by one."""
+    """The algorithm itself, able to say what it needs. A class may refuse what its parameters allow one by one."""
     try:
-        return algorithm(parameters, direction)
+        built = algorithm(parameters, direction)
+        built.needs()
     except ValueError as error:
         raise ParameterErrors(path, [("", str(error))]) from error
+    except NotImplementedError as error:
+        raise CatalogueError(f"{path} is a base to build on and computes nothing itself. {_remedy(path)}") from error
+    except Exception as error:  # the author's to mend, and no reason for a form to fall over
+        raise CatalogueError(
+            f"{path} cannot be made: {type(error).__name__}: {error}. Mend the class first."
+        ) from error
+    return built
 
 
 def _not_finite(value: Any, place: str = "") -> Iterator[str]:

@@ -23,19 +23,28 @@ _NAMES = {"number": "number", "integer": "whole number", "string": "text", "bool
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterHelp:
-    """One row of the table: the parameter's path (`bullish.legs[].delta`), and texts about it."""
+    """One row of a table: a parameter's name and texts about it."""
 
     name: str
     type: str
     default: str
     bounds: str
     help: str
-    depth: int
 
 
-def table(schema: Schema) -> list[ParameterHelp]:
-    """Every parameter, those of nested parts below the part they belong to. Empty: the algorithm has none."""
-    return list(_rows(schema, schema, ""))
+@dataclass(frozen=True)
+class ParameterTable:
+    """The parameters of one part. `title` is empty for the algorithm's own, else a type such as `leg`."""
+
+    title: str
+    rows: list[ParameterHelp]
+
+
+def tables(schema: Schema) -> list[ParameterTable]:
+    """The algorithm's own parameters, then those of each part that they are made of. Empty: it has none."""
+    parts = [("", schema)] + [(_title(part), part) for part in schema.get("$defs", {}).values()]
+    found = [ParameterTable(title, list(_rows(schema, part))) for title, part in parts]
+    return [table for table in found if table.rows]
 
 
 def names_at(schema: Schema, place: tuple[Any, ...]) -> list[str]:
@@ -47,20 +56,20 @@ def names_at(schema: Schema, place: tuple[Any, ...]) -> list[str]:
     return list(_resolve(schema, part).get("properties", {}))
 
 
-def _rows(root: Schema, owner: Schema, prefix: str) -> Iterator[ParameterHelp]:
-    for key, raw in owner.get("properties", {}).items():
-        name = f"{prefix}{key}"
+def _rows(root: Schema, owner: Schema) -> Iterator[ParameterHelp]:
+    for name, raw in owner.get("properties", {}).items():
         part = _resolve(root, raw)
-        inner = _resolve(root, part["items"]) if "items" in part else part
         yield ParameterHelp(
             name=name,
             type=_type(root, part),
-            default=_default(raw, required=key in owner.get("required", ())),
+            default=_default(raw, required=name in owner.get("required", ())),
             bounds=", ".join(text.format(part[bound]) for bound, text in _BOUNDS.items() if bound in part),
             help=raw.get("description", part.get("description", "")),
-            depth=name.count("."),
         )
-        yield from _rows(root, inner, f"{name}[]." if inner is not part else f"{name}.")
+
+
+def _title(part: Schema) -> str:
+    return part.get("title", "group").lower()
 
 
 def _resolve(root: Schema, part: Schema) -> Schema:
@@ -81,7 +90,7 @@ def _type(root: Schema, part: Schema) -> str:
     if part.get("type") == "array":
         return f"list of {_type(root, _resolve(root, part.get('items', {})))}"
     if "properties" in part:
-        return part.get("title", "group").lower()
+        return _title(part)
     return _NAMES.get(part.get("type", ""), part.get("type", "any"))
 
 

@@ -4,7 +4,7 @@ A `Draft` is a definition as it would be, saved or not. `problems` looks at all 
 or a dependency is right or wrong only beside the others.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,12 +68,19 @@ def definition_problems(draft: Draft) -> list[Problem]:
     names = series_names()
     before = problems(stored, active, names)
     after = problems([*others, draft], active, names)
-    return [problem for problem in after if problem.definition == draft.name or is_new(problem, before)]
+    return caused(after, before, {draft.name})
 
 
-def is_new(problem: Problem, before: Iterable[Problem]) -> bool:
-    """Whether a change caused another definition's problem. A clash of names is told where it is made."""
-    return problem.field != "name" and problem not in before
+def caused(after: Iterable[Problem], before: Iterable[Problem], changed: Container[str]) -> list[Problem]:
+    """The problems of changed definitions, and those that their change gives to others.
+
+    A clash of names, or a circle, stands against every definition in it: it is told where the change is.
+    """
+    after = list(after)
+    own = [problem for problem in after if problem.definition in changed]
+    told = {problem.message for problem in own}
+    others = [problem for problem in after if problem.definition not in changed and problem not in before]
+    return own + [problem for problem in others if problem.field != "name" and problem.message not in told]
 
 
 def active_symbols() -> set[str]:

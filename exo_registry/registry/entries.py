@@ -16,14 +16,9 @@ _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\Z")
 
 
 def product_entry(product: Product) -> dict[str, Any]:
-    """A product as a registry file has it; keys that hold their default are left out."""
-    entry: dict[str, Any] = {}
-    for name in PRODUCT_KEYS:
-        field = Product._meta.get_field(name)
-        value = getattr(product, name)
-        if name in ("exchangesymbol", "active") or value != field.get_default():
-            entry[name] = time_text(value) if isinstance(value, dt.time) else value
-    return entry
+    """A product as a registry file has it."""
+    values = {name: getattr(product, name) for name in PRODUCT_KEYS}
+    return {name: time_text(value) if isinstance(value, dt.time) else value for name, value in values.items()}
 
 
 def read_product(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -18,7 +18,7 @@ from exo_registry.models import Definition, Product
 from exo_registry.registry import checks, entries, yaml_text
 from exo_registry.registry.series import SyncReport, sync_series
 
-DEFINITION_KEYS = ("name", "algorithm", "parameters", "products", "enabled", "notes")
+DEFINITION_KEYS = ("name", "algorithm", "enabled", "products", "parameters", "notes")
 SECTIONS = ("products", "exos")
 
 
@@ -79,22 +79,18 @@ def import_registry(text: str, user: Any = None) -> Report:
 
 
 def export_registry() -> str:
-    """Every product's rules and every definition, as a registry file. Importing it back changes nothing."""
+    """Every product's rules and every definition, as a registry file. Importing it back changes nothing.
+
+    Every key is written, so that importing the file later brings back what it names as it was.
+    """
     products = [entries.product_entry(product) for product in Product.objects.all()]
     exos = [_definition_entry(definition) for definition in Definition.objects.prefetch_related("products")]
     return yaml_text.write({"products": products, "exos": exos})
 
 
 def _definition_entry(definition: Definition) -> dict[str, Any]:
-    """Keys that hold their default are left out, unless leaving them out could be read as something else."""
-    entry: dict[str, Any] = {"name": definition.name, "algorithm": definition.algorithm}
-    if not definition.enabled:
-        entry["enabled"] = False
-    entry["products"] = sorted(product.exchangesymbol for product in definition.products.all())
-    entry["parameters"] = definition.parameters
-    if definition.notes:
-        entry["notes"] = definition.notes
-    return entry
+    products = sorted(product.exchangesymbol for product in definition.products.all())
+    return {name: products if name == "products" else getattr(definition, name) for name in DEFINITION_KEYS}
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -235,7 +231,7 @@ class _Import:
             self._problem(f"{path}.products", "This is a list of symbols, such as [ES, CL]; leave it out for all.")
         else:
             for number, symbol in enumerate(values.get("products", [])):
-                if symbol not in self.symbols:
+                if not isinstance(symbol, str) or symbol not in self.symbols:
                     self._problem(f"{path}.products[{number}]", entries.unknown_product(symbol, self.symbols))
 
     def _clean(self, path: str, name: str, value: str) -> None:
@@ -248,14 +244,13 @@ class _Import:
         """Parameters, name clashes and dependencies, over everything there would be after the import."""
         names = checks.series_names()
         before = checks.problems(stored.values(), checks.active_symbols(), names)
-        for problem in checks.problems(drafts.values(), self.active, names):
+        after = checks.problems(drafts.values(), self.active, names)
+        for problem in checks.caused(after, before, self.paths):
             entry = self.paths.get(problem.definition)
-            if entry:
-                inner = f".{problem.path}" if problem.path and not problem.path.startswith("[") else problem.path
-                message = problem.message.removeprefix(f"{problem.path}: ") if problem.path else problem.message
-                self._problem(f"{entry}.{problem.field}{inner}", message)
-            elif checks.is_new(problem, before):
+            if entry is None:
                 self._problem("", f"This file would break the definition {problem.definition}: {problem.message}")
+            else:
+                self._problem(*_inside(entry, problem))
 
     # Both.
 
@@ -317,6 +312,14 @@ class _Import:
     def _save(self, row: Product | Definition) -> None:
         row._history_user = self.user  # django-simple-history reads it
         row.save()
+
+
+def _inside(entry: str, problem: checks.Problem) -> tuple[str, str]:
+    """Path and message of a definition's problem; the path leads into its parameters, so the message need not."""
+    if not problem.path:
+        return f"{entry}.{problem.field}", problem.message
+    separator = "" if problem.path.startswith("[") else "."
+    return f"{entry}.{problem.field}{separator}{problem.path}", problem.message.removeprefix(f"{problem.path}: ")
 
 
 def _place_in_file(problem: FileProblem) -> tuple[str, int]:

@@ -82,7 +82,7 @@ def read(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise YamlError(f"{place}{error.problem or error.context}") from error
+        raise YamlError(place + ", ".join(filter(None, (error.context, error.problem)))) from error
     except yaml.YAMLError as error:
         raise YamlError(f"not readable as YAML: {error}") from error
     except ValueError as error:  # an integer of thousands of digits

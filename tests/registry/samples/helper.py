@@ -1,0 +1,2 @@
+def used():
+    """Nothing happens here."""
