@@ -21,25 +21,24 @@ class Ichimoku:
     def __init__(
         self, conversion: int = 9, base: int = 26, displacement: int = 26, span_b: int = 52, spans: str = "both"
     ):
-        self.windows = (conversion, base, span_b) if spans == "both" else (conversion, base)
+        windows = (conversion, base, span_b) if spans == "both" else (conversion, base)
+        self.mids = [_Mid(window) for window in windows]
         self.displacement = displacement
-        self.points: deque[float] = deque(maxlen=max(self.windows))
+        self.longest = max(windows)
+        self.points: list[float] = []
         # Spans computed at past points, the oldest first: the one that applies now was computed `displacement` ago.
         self.clouds: deque[list[float] | None] = deque(maxlen=displacement + 1)
         self.value: int | None = None
 
     def update(self, value: float) -> None:
         self.points.append(value)
-        self.clouds.append(self._spans())
-        cloud = self.clouds[0] if len(self.clouds) == self.displacement + 1 else None
+        if len(self.points) > 4 * self.longest:
+            del self.points[: -self.longest - 1]
+        mids = [mid.update(self.points) for mid in self.mids]
+        full = len(self.points) >= self.longest
+        self.clouds.append([(mids[0] + mids[1]) / 2, *mids[2:]] if full else None)
+        cloud = self.clouds[0] if len(self.clouds) > self.displacement else None
         self.value = None if cloud is None else self._regime(value, cloud)
-
-    def _spans(self) -> list[float] | None:
-        points = list(self.points)
-        if len(points) < max(self.windows):
-            return None
-        mids = [(max(points[-w:]) + min(points[-w:])) / 2 for w in self.windows]
-        return [(mids[0] + mids[1]) / 2, *mids[2:]]
 
     def _regime(self, value: float, cloud: list[float]) -> int | None:
         if value > max(cloud):
@@ -49,12 +48,44 @@ class Ichimoku:
         return NEUTRAL if len(cloud) > 1 else None
 
     def dump(self) -> dict:
-        return {"points": list(self.points), "clouds": list(self.clouds), "value": self.value}
+        points = self.points[-self.longest - 1 :]
+        return {"points": points, "clouds": list(self.clouds), "value": self.value}
 
     def load(self, state: dict) -> None:
-        self.points.extend(state["points"])
+        self.points = list(state["points"])
         self.clouds.extend(state["clouds"])
         self.value = state["value"]
+        for mid in self.mids:
+            mid.restart(self.points)
+
+
+class _Mid:
+    """(Highest + lowest) / 2 of the last `window` points; looks through them only when an extreme drops out."""
+
+    def __init__(self, window: int):
+        self.window = window
+        self.high = self.low = 0.0
+
+    def restart(self, points: list[float]) -> None:
+        if points:
+            last = points[-self.window :]
+            self.high, self.low = max(last), min(last)
+
+    def update(self, points: list[float]) -> float:
+        """The mid after the newest of `points`, which holds one more than the window where there are as many."""
+        value, before = points[-1], len(points) - self.window - 1
+        leaving = points[before] if before >= 0 else None
+        if len(points) == 1:
+            self.high = self.low = value
+        if value >= self.high:
+            self.high = value
+        elif leaving == self.high:
+            self.high = max(points[-self.window :])
+        if value <= self.low:
+            self.low = value
+        elif leaving == self.low:
+            self.low = min(points[-self.window :])
+        return (self.high + self.low) / 2
 
 
 class SwingPoints:

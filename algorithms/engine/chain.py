@@ -26,10 +26,11 @@ class Chain:
         strikes, slot = np.unique(options.strike[members], return_inverse=True)
         self.strikes: list[float] = strikes.tolist()
         calls = options.is_call[members]
-        self._rows = {right: np.full(len(strikes), -1) for right in (CALL, PUT)}
-        self._rows[CALL][slot[calls]] = members[calls]
-        self._rows[PUT][slot[~calls]] = members[~calls]
-        self._calls, self._puts = self._rows[CALL].tolist(), self._rows[PUT].tolist()
+        self._strikes = strikes
+        # Rows of Options by right and strike; -1 where none is listed.
+        self._rows = np.full((2, len(strikes)), -1)
+        self._rows[np.where(calls, 0, 1), slot] = members
+        self._calls, self._puts = self._rows.tolist()
 
     @property
     def code(self) -> str:
@@ -55,13 +56,12 @@ class Chain:
 
     def deltas(self, low: int, high: int, session: int) -> dict[str, list[float]]:
         """Deltas of the calls and of the puts at the strikes low to high, both included; nan if not quoted."""
-        calls, puts = (self._rows[right][low : high + 1] for right in (CALL, PUT))
-        first = self.market.first_vols
-        listed = (calls >= 0) & (puts >= 0)
-        quoted = listed & (np.maximum(first[calls], first[puts]) < self.market.day_list[session])
-        both = self.market.option_deltas(np.concatenate((calls, puts)), session)
-        both = np.where(np.concatenate((quoted, quoted)), both, np.nan).tolist()
-        return {CALL: both[: len(calls)], PUT: both[len(calls) :]}
+        market, window = self.market, slice(low, high + 1)
+        rows = self._rows[:, window]
+        quoted = market.quoted_before(rows, market.day_list[session]).all(axis=0)
+        deltas = market.option_deltas(rows, self._strikes[window], quoted, self, session)
+        calls, puts = np.where(quoted, deltas, np.nan).tolist()
+        return {CALL: calls, PUT: puts}
 
 
 class ChainView:

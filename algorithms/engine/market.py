@@ -24,6 +24,7 @@ NEVER = np.iinfo(np.int32).max
 PAST_EXPIRY = 8
 # More than any day number: an option and a day make one sortable integer.
 DAY_STRIDE = 1 << 20
+CALL_ROW_PUT_ROW = np.array([[True], [False]])
 
 
 def day_number(date: dt.date) -> int:
@@ -191,7 +192,7 @@ class Market:
         quoted = self._vol_bounds[:-1] < self._vol_bounds[1:]
         first[quoted] = vols.day[self._vol_bounds[:-1][quoted]]
         self.first_vol: list[int] = first.tolist()
-        self.first_vols = first
+        self._first_vols = np.append(first, NEVER)  # what row -1 finds
         # One sorted key for (option, day) answers "newest record before D" for many options at once.
         self._vol_key = vols.option.astype(np.int64) * DAY_STRIDE + vols.day
         newest = np.searchsorted(self._rates.day, self.days, side="left") - 1
@@ -350,18 +351,31 @@ class Market:
             options.expiry[rows] - days,
         )
 
-    def _vols_before(self, rows: np.ndarray, days: np.ndarray) -> np.ndarray:
+    def _vols_before(self, rows: np.ndarray, days: np.ndarray | int) -> np.ndarray:
         """Newest volatility of each option dated strictly before its day; nan where there is none."""
         if not len(self._vol_key):
-            return np.full(np.broadcast_shapes(rows.shape, days.shape), np.nan)
+            return np.full(np.broadcast_shapes(rows.shape, np.shape(days)), np.nan)
         at = np.searchsorted(self._vol_key, rows * DAY_STRIDE + days, side="left") - 1
         return np.where(at >= self._vol_bounds[rows], self._vols.vol[at], np.nan)
 
-    def option_deltas(self, rows: np.ndarray, session: int) -> np.ndarray:
-        """Deltas of some options of one future (rows of Options) at a session; nan where one has no quote."""
-        window = slice(session, session + 1)
-        price = self._future_values(int(self._options.future[rows[0]]))[0][window]
-        return pricing.delta(*self._inputs(rows, price, window))
+    def quoted_before(self, rows: np.ndarray, day: int) -> np.ndarray:
+        """Whether each option (row of Options, -1 for none) has a volatility dated before `day`."""
+        return self._first_vols[rows] < day
+
+    def option_deltas(
+        self, rows: np.ndarray, strikes: np.ndarray, quoted: np.ndarray, chain: Chain, session: int
+    ) -> np.ndarray:
+        """Deltas at a session of a chain's calls and puts (two rows of them); meaningless where not `quoted`."""
+        day = self.day_list[session]
+        return pricing.delta(
+            self.rules.pricing_model,
+            CALL_ROW_PUT_ROW,
+            self._future_values(chain.future)[0][session],
+            strikes,
+            np.where(quoted, self._vols_before(rows, day), 1.0),
+            self.rates[session],
+            chain.expiry - day,
+        )
 
     def future_price(self, future: int, session: int) -> float:
         """The future's price at a session. Raises QuoteMissing if it has none."""
