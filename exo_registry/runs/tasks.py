@@ -1,0 +1,190 @@
+"""What a worker does. The database owns the truth; the task queue is only the doorbell."""
+
+import logging
+import traceback
+from collections.abc import Callable
+
+from django.db import close_old_connections, connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from algorithms.engine.errors import AlgorithmError, EngineError
+from exo_registry import events
+from exo_registry.models import Run, Status, Step
+from exo_registry.models.run import ACTIVE, ENDED
+
+from . import lineage
+from .compute import CannotCompute, Markets, Written, compute, store
+from .lease import Cancelled, Lease, LostLease, claim
+from .retry import when_locked
+from .stages import Stages
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[Step, int, int], None]
+
+ONLINE, BACKFILL = "online", "backfill"  # the two clusters (settings.Q_CLUSTER)
+WORK = "exo_registry.runs.tasks.work"
+
+
+def enqueue(run: Run, *, cluster: str | None = None) -> int:
+    """Ring for a worker, once a product of the run that has steps waiting; returns how many times.
+
+    The bell rings when the current transaction commits. Ringing twice does no harm: steps are claimed.
+    """
+    cluster = cluster or (ONLINE if run.kind == Run.Kind.ONLINE else BACKFILL)
+    products = list(
+        run.steps.filter(status=Status.WAITING).order_by().values_list("product", "product__exchangesymbol").distinct()
+    )
+    for product_id, symbol in products:
+        transaction.on_commit(lambda pk=product_id, name=symbol: _ring(run.pk, pk, f"run {run.pk} {name}", cluster))
+    return len(products)
+
+
+def _ring(run_id: int, product_id: int, name: str, cluster: str) -> None:
+    async_task(WORK, run_id, product_id, cluster=cluster, task_name=name[:100])
+
+
+def work(run_id: int, product_id: int, on_progress: Progress | None = None, stages: Stages | None = None) -> str:
+    """Compute the waiting steps of one product of a run, in dependency order; returns a line for the task list.
+
+    Called by workers, and by the shell with `on_progress(step, done, total)` and `stages`, which gathers where
+    the time goes. Any number of workers may be at it: each step is computed by the one that claims it, and a
+    step waits for those that it reads.
+    """
+    if not connection.in_atomic_block:
+        close_old_connections()
+    run = Run.objects.get(pk=run_id)
+    markets: Markets | None = None
+    ended = 0
+    while (lease := _next(run, product_id)) is not None:
+        if markets is None:
+            markets = Markets(lease.step.product, stages)
+        _attempt(lease, markets, on_progress)
+        ended += 1
+    close_if_ended(run)
+    return f"{ended} step{'' if ended == 1 else 's'}"
+
+
+def _next(run: Run, product_id: int) -> Lease | None:
+    """Claim the first step that can be computed now; steps whose dependency ended badly are skipped on the way."""
+    steps = list(run.steps.filter(product=product_id).select_related("series__definition", "product", "run"))
+    by_name = {step.series.name: step for step in steps}
+    if any(step.run.cancel_requested for step in steps):
+        return None
+    for step in steps:
+        if step.status not in ACTIVE:
+            continue
+        needs = [by_name[name] for name in _needs(step) if name in by_name]
+        if bad := [needed for needed in needs if needed.status in ENDED and needed.status != Status.DONE]:
+            _skip(step, bad[0])
+        elif all(needed.status == Status.DONE for needed in needs) and (lease := claim(step)):
+            return lease
+    return None
+
+
+def _needs(step: Step) -> list[str]:
+    series = step.series
+    series.product = step.product
+    try:
+        return lineage.needed_names(series, lineage.algorithm_of(series))
+    except ValueError:
+        return []  # computing it will say what is wrong
+
+
+def _skip(step: Step, needed: Step) -> None:
+    how = "failed" if needed.status == Status.FAILED else f"was {needed.status}"
+    reason = f"{needed.series.name}, which it reads, {how}"
+    waiting = Step.objects.filter(pk=step.pk, status=Status.WAITING)
+    if waiting.update(status=Status.SKIPPED, reason=reason, finished=timezone.now()):
+        step.status = Status.SKIPPED
+        events.record("step", f"{step.series.name} skipped: {reason}.", level="warning", step=step)
+
+
+def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> None:
+    """Compute a claimed step and end it, well or badly; whatever stops the process leaves it to be claimed again."""
+    step = lease.step
+
+    def on_session(done: int, total: int) -> None:
+        lease.progress(done, total)
+        if on_progress is not None:
+            on_progress(step, done, total)
+
+    try:
+        lease.beat()
+        with markets.stages.time("compute"):
+            computed = compute(step, markets, on_session)
+        lease.beat()
+        with markets.stages.time("store"):
+            written = when_locked(store)(computed, lease)
+        _log_done(step, computed.rebuilt, written)
+    except LostLease:
+        events.record(
+            "step", f"{step.series.name}: given to another worker; nothing was kept.", level="warning", step=step
+        )
+    except Cancelled:
+        _end(lease, Status.CANCELLED, f"{step.series.name} cancelled; nothing of it was stored.")
+    except CannotCompute as error:
+        _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
+    except AlgorithmError as error:
+        _end(lease, Status.FAILED, f"{step.series.name} failed: {traceback.format_exc()}", error=str(error))
+    except EngineError as error:
+        _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
+    except Exception as error:
+        log.exception("run %s: %s", step.run_id, step.series.name)
+        short = f"Unexpected {type(error).__name__}: {error}. The run's log has the details."
+        _end(lease, Status.FAILED, f"{step.series.name} failed: {traceback.format_exc()}", error=short)
+    except BaseException:
+        # A task's time limit, an interrupt: not the step's fault, so another worker may take it at once.
+        _release(lease)
+        raise
+
+
+def _log_done(step: Step, rebuilt: bool, written: Written) -> None:
+    step.refresh_from_db(fields=["sessions_done"])
+    gaps = f", {written.gaps:,} gap{'' if written.gaps == 1 else 's'}" if written.gaps else ""
+    how = "computed from the start" if rebuilt else "added"
+    events.record(
+        "step",
+        f"{step.series.name}: {step.sessions_done:,} sessions {how}{gaps}; "
+        f"{written.points:,} points and {written.trades:,} trades written.",
+        step=step,
+    )
+
+
+def _end(lease: Lease, status: str, message: str, **fields: object) -> None:
+    try:
+        lease.end(status, **fields)
+    except LostLease:
+        return  # whoever has it now will say how it ends
+    level = "warning" if status == Status.CANCELLED else "error"
+    events.record("step", message, level=level, step=lease.step)
+
+
+def _release(lease: Lease) -> None:
+    try:
+        lease.release()
+    except LostLease:
+        log.info("step %s had been given to another worker", lease.step.pk)
+
+
+@when_locked
+def close_if_ended(run: Run) -> bool:
+    """End the run when its last step has ended; its status follows from theirs. True if this call did it.
+
+    Whoever ends the last step comes by here after it, so that no run stays open; only one call succeeds.
+    """
+    found = set(run.steps.order_by().values_list("status", flat=True).distinct())
+    if found & set(ACTIVE):
+        return False
+    status = next((one for one in (Status.CANCELLED, Status.FAILED) if one in found), Status.DONE)
+    left = Step.objects.filter(run=OuterRef("pk"), status__in=ACTIVE)
+    open_run = Run.objects.filter(~Exists(left), pk=run.pk, status__in=ACTIVE)
+    if not open_run.update(status=status, finished=timezone.now()):
+        return False
+    counts = {one: run.steps.filter(status=one).count() for one in ENDED if one in found}
+    summary = ", ".join(f"{count} {one}" for one, count in counts.items())
+    level = "error" if status == Status.FAILED else "info"
+    events.record("run", f"Run {run.pk} {status}: {summary}.", level=level, run=run)
+    return True
