@@ -185,8 +185,7 @@ class _Runner:
                 if feed.advance(days[index]):
                     self.signal_values[feed.name] = feed.signal.value
             memory = session.memory
-            if memory:
-                session.memory = dict(memory)
+            session.memory = dict(memory)
             try:
                 if days[index] >= self.roll_day:
                     session.close("roll")
