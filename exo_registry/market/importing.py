@@ -1,0 +1,328 @@
+"""Imports: a pack, or tables from anywhere, checked as a whole and then put into the store as a whole."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from ..events import record
+from ..models import Revision
+from . import store
+from .changes import NEVER, terms_matter_from
+from .pack import Pack, read_pack
+from .parse import Frame, parse
+from .problems import MarketDataError, PackErrors, Problem, Problems
+from .products import ProductChange, read_instruments
+from .records import Rows, check_bars, check_rates, check_settlements, check_vols, contract_rows, rate_rows
+from .references import Parents, read_contracts, read_options
+from .schema import STORE
+from .upsert import OWNER, Owners, TableChange, change_parents, change_records
+
+CHECKS = {
+    "contracts_bars": check_bars,
+    "contract_settlements": check_settlements,
+    "options_data": check_vols,
+    "riskfreerate": check_rates,
+}
+EPOCH = dt.date(1970, 1, 1)
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class ProductReport:
+    """What an import did to one product. added, changed: rows by table. revision is None when no market data changed."""
+
+    symbol: str
+    created: bool = False
+    fields: list[str] = field(default_factory=list)
+    activated: bool = False
+    added: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    revision: Revision | None = None
+
+    @property
+    def rows_added(self) -> int:
+        return sum(self.added.values())
+
+    @property
+    def rows_changed(self) -> int:
+        return sum(self.changed.values())
+
+    def __str__(self) -> str:
+        parts = ["new product"] if self.created else []
+        if self.fields and not self.created:
+            parts.append(f"terms changed ({', '.join(self.fields)})")
+        if self.activated:
+            parts.append("activated")
+        if self.revision:
+            parts.append(
+                f"{self.rows_added:,} rows added, {self.rows_changed:,} changed from {self.revision.earliest_change} on: "
+                f"revision {self.revision.number}"
+            )
+        return f"{self.symbol}: {'; '.join(parts) or 'nothing new'}"
+
+
+@dataclass
+class ImportReport:
+    """What an import did. rows: how many rows were read, by table."""
+
+    source: str
+    rows: dict[str, int]
+    products: list[ProductReport]
+    warnings: list[Problem]
+    warning_lines: list[str]
+
+    @property
+    def changed_anything(self) -> bool:
+        return any(p.created or p.fields or p.activated or p.revision for p in self.products)
+
+
+@dataclass
+class _Import:
+    """The state of one import on its way through the checks."""
+
+    pack: Pack
+    problems: Problems
+    warnings: Problems
+    frames: dict[str, Frame] = field(default_factory=dict)
+    products: dict[str, ProductChange] = field(default_factory=dict)
+    symbols: list[str] = field(default_factory=list)
+    contracts: Parents | None = None
+    options: Parents | None = None
+    changes: list[TableChange] = field(default_factory=list)
+
+    def broken(self, table: str) -> bool:
+        """Whether the table may be in the pack but could not be used."""
+        told = any(problem.file.split(".")[0] == table for problem in self.problems)
+        return table not in self.frames and (table in self.pack.tables or told)
+
+
+def import_pack(
+    folder: str | Path,
+    *,
+    user=None,
+    activate: bool = False,
+    source: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a market pack (a folder). Importing it again changes nothing.
+
+    activate: put the pack's products in calculation. source: what revisions name as the origin; the folder by default.
+    progress: called with a few words at each stage. Raises PackErrors, with every problem of the pack, and leaves
+    database and store as they were; NotADirectoryError if there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder; give the folder that holds the tables of a market pack")
+    problems, warnings = Problems(), Problems()
+    _tell(progress, "reading")
+    pack = read_pack(folder, problems, warnings)
+    pack.source = source or str(folder)
+    return _run(_Import(pack, problems, warnings), user, activate, progress)
+
+
+def import_tables(
+    tables: Mapping[str, pa.Table],
+    *,
+    source: str,
+    user=None,
+    activate: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """As `import_pack`, of Arrow tables with the names and columns of a market pack, from wherever they come."""
+    return _run(_Import(Pack.of(tables, source), Problems(), Problems()), user, activate, progress)
+
+
+def _tell(progress: Progress | None, stage: str) -> None:
+    if progress:
+        progress(stage)
+
+
+def _run(work: _Import, user, activate: bool, progress: Progress | None) -> ImportReport:
+    rows = {name: len(table) for name, table in work.pack.tables.items()}
+    _parse(work)
+    with store.lock():
+        snapshot = store.Snapshot.current()
+        _tell(progress, "checking")
+        found = _check(work, snapshot)
+        if work.problems:
+            raise PackErrors(work.pack.source, work.problems)
+        _tell(progress, "comparing with the store")
+        _compare(work, found, snapshot)
+        _tell(progress, "writing")
+        reports = _write(work, snapshot, user, activate)
+    return ImportReport(work.pack.source, rows, reports, list(work.warnings), work.warnings.lines())
+
+
+def _parse(work: _Import) -> None:
+    for name, table in work.pack.tables.items():
+        frame = parse(table, work.problems, work.warnings)
+        if frame is not None:
+            work.frames[name] = frame
+
+
+def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
+    """Every check there is; returns the rows of each table of records."""
+    frames, problems, warnings = work.frames, work.problems, work.warnings
+    work.products = read_instruments(frames.get("instruments"), problems)
+    work.contracts = read_contracts(
+        frames.get("contracts"), work.broken("contracts"), work.products, snapshot, problems
+    )
+    work.options = read_options(
+        frames.get("options"), work.broken("options"), work.contracts, snapshot, problems, warnings
+    )
+    zones = {symbol: change.product.timezone for symbol, change in work.products.items()}
+    found: dict[str, Rows] = {}
+    for table, check in CHECKS.items():
+        if table not in frames:
+            continue
+        check(frames[table], problems, warnings)
+        if table in OWNER:
+            owners = work.options if table == "options_data" else work.contracts
+            found[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
+    work.symbols = _symbols(work, found)
+    if "riskfreerate" in frames:
+        if not work.symbols and not problems:
+            problems.file(
+                frames["riskfreerate"].source.place,
+                "the pack names no product that the rates are for",
+                "Add instruments, or contracts, to the pack",
+            )
+        found["riskfreerate"] = rate_rows(frames["riskfreerate"], work.symbols, problems)
+    return found
+
+
+def _symbols(work: _Import, found: Mapping[str, Rows]) -> list[str]:
+    """The products that a pack is about, in any of its tables."""
+    symbols: set[str | None] = set()
+    for table in ("instruments", "contracts"):
+        if table in work.frames:
+            symbols.update(work.frames[table]["exchangesymbol"].words.to_pylist())
+    if "options" in work.frames:
+        owner = work.frames["options"]["contractname"].match(work.contracts.names)
+        symbols.update(_symbols_of(work.contracts, owner))
+    for table, rows in found.items():
+        symbols.update(_symbols_of(work.options if table == "options_data" else work.contracts, rows.owner))
+    return sorted(symbol for symbol in symbols if symbol in work.products)
+
+
+def _symbols_of(parents: Parents, owner: np.ndarray) -> list[str]:
+    used = np.unique(owner[owner >= 0])
+    return parents.symbols.take(pa.array(used)).unique().to_pylist()
+
+
+def _compare(work: _Import, found: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
+    """What has to be written, table by table."""
+    owners = {"contractname": Owners.of(work.contracts), "optionname": Owners.of(work.options)}
+    changes = [change_parents(work.contracts), change_parents(work.options)]
+    for table in CHECKS:
+        of = owners[OWNER[table]] if table in OWNER else Owners.products(work.symbols)
+        changes.append(change_records(table, found.get(table), of, snapshot))
+    work.changes = [change for change in changes if change.partitions]
+
+
+def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> list[ProductReport]:
+    """Tables first, then products and revisions in one transaction: see `store` for why in this order."""
+    touched = sorted({symbol for change in work.changes for symbol in (change.added | change.changed)})
+    earliest = {symbol: _earliest_change(work, symbol, snapshot) for symbol in touched}
+    versions = dict(snapshot.versions)
+    try:
+        if work.changes:
+            store.settle(snapshot)
+            _clear_leftovers(work, touched, snapshot)
+        for change in work.changes:
+            versions[change.table] = store.replace(
+                change.table, change.partitions, change.content(), work.pack.source
+            )
+        with transaction.atomic():
+            if store.Snapshot.current().revision != snapshot.revision:
+                raise MarketDataError("another import changed the market data meanwhile; import again")
+            reports = [_save(work, symbol, earliest.get(symbol), versions, user, activate) for symbol in work.symbols]
+    except BaseException:
+        for change in work.changes:
+            store.undo(change.table, snapshot)
+        raise
+    for change in work.changes:
+        store.tidy(change.table)
+    return reports
+
+
+def _clear_leftovers(work: _Import, touched: list[str], snapshot: store.Snapshot) -> None:
+    """A product that comes back after it was deleted starts empty: what it left in the tables goes."""
+    back = set(touched) - snapshot.symbols
+    changes = {change.table: change for change in work.changes}
+    for table in STORE:
+        left = {(symbol, None) for symbol in store.symbols_in(table) & back}
+        if left:
+            change = changes.get(table)
+            if change is None:
+                work.changes.append(change := TableChange(table))
+            change.partitions |= left
+
+
+def _earliest_change(work: _Import, symbol: str, snapshot: store.Snapshot) -> dt.date:
+    """The first date on which a value of the product may differ. Errs on the early side, not before its first bar."""
+    days = [change.earliest[symbol] for change in work.changes if symbol in change.earliest]
+    terms = terms_matter_from(work.products[symbol].product, work.contracts, work.options)
+    first, last = _bars_span(work, symbol, snapshot)
+    if terms != NEVER:
+        days.append(max(terms, first))
+    day = min(days, default=last + 1)
+    return EPOCH + dt.timedelta(days=day)
+
+
+def _bars_span(work: _Import, symbol: str, snapshot: store.Snapshot) -> tuple[int, int]:
+    """First and last day with a bar, stored or new; today where there is none."""
+    days = [
+        (action[f"{end}.date"] - EPOCH).days
+        for _, partition, action in snapshot.files("contracts_bars")
+        if partition[0] == symbol
+        for end in ("min", "max")
+    ]
+    for change in work.changes:
+        if change.table == "contracts_bars":
+            for table in change.rows:
+                if table["exchangesymbol"][0].as_py() == symbol:
+                    days += [(pc.min(table["date"]).as_py() - EPOCH).days, (pc.max(table["date"]).as_py() - EPOCH).days]
+    today = (timezone.localdate() - EPOCH).days
+    return min(days, default=today), max(days, default=today)
+
+
+def _save(
+    work: _Import, symbol: str, earliest: dt.date | None, versions: dict[str, int], user, activate: bool
+) -> ProductReport:
+    """The product's row and, if its market data changed, its revision."""
+    change = work.products[symbol]
+    report = ProductReport(symbol, change.created, list(change.changed))
+    if activate and not change.product.active:
+        change.product.active = report.activated = True
+        change.changed.append("active")
+    change.save(user)
+    for table in work.changes:
+        if table.added[symbol]:
+            report.added[table.table] = table.added[symbol]
+        if table.changed[symbol]:
+            report.changed[table.table] = table.changed[symbol]
+    if earliest is not None:
+        newest = Revision.objects.filter(product=change.product).aggregate(Max("number"))["number__max"]
+        report.revision = Revision.objects.create(
+            product=change.product,
+            number=(newest or 0) + 1,
+            source=work.pack.source[-500:],
+            user=user,
+            earliest_change=earliest,
+            rows_added=report.rows_added,
+            rows_changed=report.rows_changed,
+            versions=versions,
+        )
+    if change.created or change.changed or report.revision:
+        record("import", f"{report} (from {work.pack.source})", product=change.product, user=user)
+    return report

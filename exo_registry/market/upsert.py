@@ -1,0 +1,222 @@
+"""Puts new records over stored ones, in memory, partition by partition; says what differs and from which date on."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .records import NOWHEN, Rows, make_key
+from .references import Parents
+from .schema import INSTANT, STORE
+from .store import Partition, Snapshot
+
+OWNER = {"contracts_bars": "contractname", "contract_settlements": "contractname", "options_data": "optionname"}
+# A volatility or a rate is used strictly after its date.
+USED_NEXT_DAY = ("options_data", "riskfreerate")
+
+
+@dataclass
+class TableChange:
+    """What an import does to one table: whole partitions, as they will be, and what that changes for each product."""
+
+    table: str
+    partitions: set[Partition] = field(default_factory=set)
+    rows: list[pa.Table] = field(default_factory=list)
+    added: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    earliest: dict[str, int] = field(default_factory=dict)
+
+    def content(self) -> pa.Table:
+        return pa.concat_tables(self.rows) if self.rows else STORE[self.table].empty_table()
+
+
+@dataclass
+class Owners:
+    """What the records of a table belong to: names, and the run of rows of each partition."""
+
+    names: pa.Array
+    partitions: dict[Partition, tuple[int, int]]
+    moved: set[Partition]
+
+    @classmethod
+    def of(cls, parents: Parents) -> "Owners":
+        return cls(parents.names, parents.partitions, parents.moved)
+
+    @classmethod
+    def products(cls, symbols: list[str]) -> "Owners":
+        return cls(pa.array(symbols, pa.string()), {(s, None): (i, i + 1) for i, s in enumerate(symbols)}, set())
+
+
+def change_parents(parents: Parents) -> TableChange:
+    """The partitions of contracts or options that an import changes."""
+    change = TableChange(parents.name)
+    has_year = "expiry_year" in STORE[parents.name].names
+    touched = parents.touched()
+    change.partitions = {(symbol, year if has_year else None) for symbol, year in touched}
+    slices = [
+        parents.table.slice(start, stop - start)
+        for (symbol, year), (start, stop) in parents.partitions.items()
+        if (symbol, year if has_year else None) in change.partitions
+    ]
+    change.rows = slices
+    for counter, table in ((change.added, parents.added), (change.changed, parents.changed)):
+        counter.update(table["exchangesymbol"].to_pylist())
+    return change
+
+
+def change_records(table: str, rows: Rows | None, owners: Owners, snapshot: Snapshot) -> TableChange:
+    """The partitions of a table of records that an import changes."""
+    change = TableChange(table)
+    bounds = {partition: _slice(rows, *span) for partition, span in owners.partitions.items()} if rows else {}
+    for group in _groups(bounds, owners.moved):
+        new = [rows.take(bounds[partition]) for partition in group if rows and partition in bounds]
+        old = _stored(table, group, owners, snapshot)
+        if not old and not new:
+            continue
+        merged, added, changed = _merge(old, _concat(new))
+        symbol = group[0][0]
+        moved = any(partition in owners.moved for partition in group)
+        if not (len(added) or len(changed) or (moved and merged)):
+            continue
+        change.added[symbol] += len(added)
+        change.changed[symbol] += len(changed)
+        days = np.concatenate([added, changed])
+        if len(days):
+            first = int(days.min()) + (table in USED_NEXT_DAY)
+            change.earliest[symbol] = min(first, change.earliest.get(symbol, first))
+        change.partitions.update(group)
+        change.rows += _tables(table, merged, group, owners)
+    return change
+
+
+def _slice(rows: Rows, start: int, stop: int) -> slice:
+    """The rows whose owners are in [start, stop)."""
+    first, end = np.searchsorted(rows.owner, [start, stop])
+    return slice(int(first), int(end))
+
+
+def _groups(bounds: dict[Partition, slice], moved: set[Partition]) -> Iterator[list[Partition]]:
+    """Partitions to work on together: alone, unless contracts move between them."""
+    for partition, span in bounds.items():
+        if span.stop > span.start and partition not in moved:
+            yield [partition]
+    for symbol in sorted({symbol for symbol, _ in moved}):
+        yield sorted(partition for partition in moved if partition[0] == symbol)
+
+
+def _stored(table: str, group: list[Partition], owners: Owners, snapshot: Snapshot) -> Rows | None:
+    """The stored rows of some partitions of one product; None if there are none."""
+    years = None if group[0][1] is None else [year for _, year in group]
+    stored = snapshot.read(table, symbol=group[0][0], years=years)
+    if not len(stored):
+        return None
+    values = {name: numpy_of(stored[name]) for name in _value_columns(table)}
+    owner = codes_in(stored[OWNER.get(table, "exchangesymbol")], owners.names)
+    return sort_rows(Rows(owner, make_key(owner, values["date"], values.get("at")), values))
+
+
+def codes_in(column: pa.ChunkedArray, names: pa.Array) -> np.ndarray:
+    """Index into `names` of each value of a text column; -1 where there is none."""
+    parts = [np.empty(0, np.int32)]
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        places = pc.index_in(encoded.dictionary, names).fill_null(-1).to_numpy(zero_copy_only=False)
+        parts.append(places[encoded.indices.to_numpy(zero_copy_only=False)].astype(np.int32, copy=False))
+    return np.concatenate(parts)
+
+
+def sort_rows(rows: Rows) -> Rows:
+    return rows if np.all(rows.key[1:] > rows.key[:-1]) else rows.take(np.argsort(rows.key))
+
+
+def numpy_of(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_date(column.type):
+        return column.cast(pa.int32()).to_numpy()
+    if pa.types.is_timestamp(column.type):
+        return pc.fill_null(column.cast(pa.int64()), NOWHEN).to_numpy()
+    return column.to_numpy()
+
+
+def _value_columns(table: str) -> list[str]:
+    return [name for name in STORE[table].names if name not in ("exchangesymbol", "expiry_year", OWNER.get(table))]
+
+
+def _concat(parts: list[Rows]) -> Rows | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Rows(
+        np.concatenate([part.owner for part in parts]),
+        np.concatenate([part.key for part in parts]),
+        {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values},
+    )
+
+
+def _merge(old: Rows | None, new: Rows | None) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """(all rows, days of those added, days of those changed). A column that the pack lacks keeps its stored values."""
+    nothing = np.empty(0, np.int32)
+    if new is None or not len(new):
+        return old, nothing, nothing
+    if old is None:
+        return new, new.values["date"], nothing
+    place = np.minimum(np.searchsorted(old.key, new.key), len(old) - 1)
+    known = old.key[place] == new.key
+    differs = np.zeros(len(new), bool)
+    for name, values in new.values.items():
+        stored = old.values[name][place]
+        differs |= (values != stored) & ((values == values) | (stored == stored))
+    differs &= known
+    if known.all() and not differs.any():
+        return old, nothing, nothing
+    values = {name: column.copy() for name, column in old.values.items()}
+    for name, column in new.values.items():
+        values[name][place[differs]] = column[differs]
+    fresh = new.take(~known)
+    for name, column in values.items():
+        more = fresh.values.get(name)
+        if more is None:
+            more = np.full(len(fresh), NOWHEN if column.dtype == np.int64 else np.nan, column.dtype)
+        values[name] = np.concatenate([column, more])
+    merged = Rows(np.concatenate([old.owner, fresh.owner]), np.concatenate([old.key, fresh.key]), values)
+    days = new.values["date"]
+    return sort_rows(merged), days[~known], days[differs]
+
+
+def _tables(table: str, rows: Rows, group: list[Partition], owners: Owners) -> Iterable[pa.Table]:
+    """The rows as store tables, one a partition."""
+    for partition in group:
+        if partition in owners.partitions:
+            part = rows.take(_slice(rows, *owners.partitions[partition]))
+            if len(part):
+                yield _table(table, part, partition, owners)
+
+
+def _table(table: str, rows: Rows, partition: Partition, owners: Owners) -> pa.Table:
+    """Store columns; text stays dictionary-encoded on its way to the file."""
+    columns = {}
+    for column in STORE[table]:
+        if column.name == "exchangesymbol":
+            columns[column.name] = pa.repeat(partition[0], len(rows))
+        elif column.name == "expiry_year":
+            columns[column.name] = pa.repeat(pa.scalar(partition[1], column.type), len(rows))
+        elif column.name == OWNER.get(table):
+            columns[column.name] = pa.DictionaryArray.from_arrays(*_compact(rows.owner, owners.names))
+        elif column.type == INSTANT:
+            at = rows.values[column.name]
+            columns[column.name] = pa.array(at, mask=at == NOWHEN).cast(INSTANT)
+        elif column.name not in rows.values:
+            columns[column.name] = pa.nulls(len(rows), column.type)
+        else:
+            values = rows.values[column.name]
+            mask = np.isnan(values) if values.dtype.kind == "f" else None
+            columns[column.name] = pa.array(values, mask=mask).cast(column.type)
+    return pa.table(columns)
+
+
+def _compact(owner: np.ndarray, names: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Owners as indices into the names of a run, so that a partition does not carry the names of all."""
+    low, high = int(owner.min()), int(owner.max()) + 1
+    return pa.array(owner - np.int32(low)), names.slice(low, high - low)
+
