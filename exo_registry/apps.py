@@ -1,7 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ExoRegistryConfig(AppConfig):
     name = "exo_registry"
     verbose_name = "EXO registry"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from .runs import schedules
+
+        post_migrate.connect(schedules.ensure, sender=self, dispatch_uid="exo_registry schedules")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from exo_registry.models import Point, Product, Run, Series, Trade
 from exo_registry.runs import plan, tasks
 

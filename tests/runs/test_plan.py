@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+
 from exo_registry.models import Gap, Point, Run, Series, Step
 from exo_registry.runs import plan
 

@@ -1,0 +1,20 @@
+"""The schedules that exoweb needs; `migrate` makes those that are missing and leaves an operator's changes alone."""
+
+from django.db import connections
+
+
+def ensure(using: str = "default", **_signal: object) -> None:
+    """Make the missing schedules. Called after `migrate`; does nothing while django-q has no tables yet."""
+    from django_q.models import Schedule
+
+    if Schedule._meta.db_table not in connections[using].introspection.table_names():
+        return
+    Schedule.objects.using(using).get_or_create(
+        name="Reconcile runs",
+        defaults={
+            "func": "exo_registry.runs.control.reconcile",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
+        },
+    )
