@@ -1,5 +1,21 @@
 """Pages and JSON of the registry (DESIGN: pages and API)."""
 
-from django.urls import path  # noqa: F401
+from django.urls import include, path
 
-urlpatterns: list = []
+from .views import book, product, runs, search, series
+
+urlpatterns = [
+    path("", book.book, name="book"),
+    path("search/", search.search, name="search"),
+    path("series/<str:name>/", series.series, name="series"),
+    path("series/<str:name>/chart.json", series.chart, name="series-chart"),
+    path("products/", product.products, name="products"),
+    path("products/<str:symbol>/", product.product, name="product"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/new/", runs.new, name="run-new"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/progress/", runs.progress, name="run-progress"),
+    path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<int:pk>/retry/", runs.retry, name="run-retry"),
+    path("api/v1/", include("exo_registry.api")),
+]

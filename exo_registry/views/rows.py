@@ -1,0 +1,33 @@
+"""What a table of series shows in a row; shared by the book and the product page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exo_registry.models import Series
+
+from .pending import freshness
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    series: Series
+    state: str
+    why: str
+
+    @property
+    def change(self) -> float | None:
+        """From the point before the last one, in the product's currency."""
+        return day_change(self.series)
+
+
+def day_change(series: Series) -> float | None:
+    if series.last_exo is None or series.previous_exo is None:
+        return None
+    return series.last_exo - series.previous_exo
+
+
+def series_rows(series: Iterable[Series]) -> list[SeriesRow]:
+    """Rows with their freshness, in the order given and in a fixed number of queries."""
+    series = list(series)
+    states = freshness.states(series)
+    return [SeriesRow(one, states[one.pk].state, states[one.pk].why) for one in series]

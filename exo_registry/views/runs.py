@@ -1,0 +1,141 @@
+"""Runs: the list, one run live, starting, cancelling and retrying."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from exo_registry.models import Run, Status
+from exo_registry.models.run import ENDED
+from .pending import control, plan, tasks
+
+from .backfill_form import BackfillForm
+
+SHOWN = 200
+
+
+def with_counts(found: QuerySet[Run]) -> QuerySet[Run]:
+    """Runs with what their steps add up to."""
+    return found.select_related("user").annotate(
+        steps_total=Count("steps"),
+        steps_ended=Count("steps", filter=Q(steps__status__in=ENDED)),
+        steps_failed=Count("steps", filter=Q(steps__status=Status.FAILED)),
+        sessions_done=Sum("steps__sessions_done", default=0),
+        sessions_total=Sum("steps__sessions_total", default=0),
+        gaps=Sum("steps__gaps", default=0),
+    )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run goes. `rate` is in sessions a second; None where it cannot be told yet."""
+
+    elapsed: dt.timedelta | None
+    rate: float | None
+    left: dt.timedelta | None
+
+    @classmethod
+    def of(cls, run: Run, now: dt.datetime | None = None) -> "Pace":
+        if run.started is None:
+            return cls(None, None, None)
+        elapsed = (run.finished or now or timezone.now()) - run.started
+        seconds = elapsed.total_seconds()
+        rate = run.sessions_done / seconds if seconds > 0 and run.sessions_done else None
+        todo = run.sessions_total - run.sessions_done
+        left = dt.timedelta(seconds=todo / rate) if rate and run.is_active and todo > 0 else None
+        return cls(elapsed, rate, left)
+
+
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    """The latest runs, newest first."""
+    found = list(with_counts(Run.objects.all())[:SHOWN])
+    return render(request, "runs.html", {"runs": [(run, Pace.of(run)) for run in found], "limit": SHOWN})
+
+
+@require_safe
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """One run: progress by step, its log, and what can be done about it."""
+    return render(request, "run.html", live(request, pk))
+
+
+@require_safe
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """What has moved since the log line ?after=: the fragment that the run page polls while the run is active."""
+    return render(request, "parts/run_progress.html", live(request, pk) | {"polled": True})
+
+
+def live(request: HttpRequest, pk: int) -> dict[str, object]:
+    after = request.GET.get("after", "")
+    one = get_object_or_404(with_counts(Run.objects.all()), pk=pk)
+    events = list(one.events.filter(pk__gt=int(after) if after.isdecimal() else 0).order_by("pk"))
+    steps = list(one.steps.select_related("series", "product").defer("series__state", "series__sparkline"))
+    return {
+        "run": one,
+        "pace": Pace.of(one),
+        "steps": steps,
+        "events": events,
+        "last_event": events[-1].pk if events else after or 0,
+        "failed": one.steps_failed,
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("exo_registry.start_run", raise_exception=True)
+def new(request: HttpRequest) -> HttpResponse:
+    """Ask for a backfill: what, from when, until when; the plan; then start it."""
+    form = BackfillForm(request.POST or request.GET)
+    planned = plan.make_plan(**form.chosen()) if form.is_valid() else None
+    if request.method == "POST" and planned:
+        started = start(request, planned)
+        if started:
+            return redirect(started)
+    template = "parts/plan.html" if request.htmx else "run_new.html"
+    return render(request, template, {"form": form, "plan": planned})
+
+
+def start(request: HttpRequest, planned: plan.Plan) -> Run | None:
+    """The run, stored and queued; or None and a message that says why not."""
+    try:
+        started = plan.start(planned, user=request.user, source=Run.Source.PAGE)
+    except plan.AlreadyActive as error:
+        messages.error(request, already_active(error))
+        return None
+    except plan.NothingToDo as error:
+        messages.warning(request, str(error))
+        return None
+    tasks.enqueue(started)
+    return started
+
+
+@require_POST
+@permission_required("exo_registry.cancel_run", raise_exception=True)
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the workers to stop; what is stored stays."""
+    one = get_object_or_404(Run, pk=pk)
+    control.cancel(one, user=request.user)
+    return redirect(one)
+
+
+@require_POST
+@permission_required("exo_registry.cancel_run", raise_exception=True)
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue again what failed, or what a cancelled run had left, and only that."""
+    one = get_object_or_404(Run, pk=pk)
+    again = control.resume if one.status == Status.CANCELLED else control.retry_failed
+    try:
+        again(one, user=request.user)
+    except plan.AlreadyActive as error:
+        messages.error(request, already_active(error))
+    return redirect(one)
+
+
+def already_active(error: plan.AlreadyActive) -> str:
+    return format_html('{} <a href="{}">Open run {}</a>', error, error.run.get_absolute_url(), error.run.pk)

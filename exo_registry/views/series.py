@@ -1,0 +1,96 @@
+"""A series: its chart, trades, gaps, how it is made and what it was computed from."""
+
+import difflib
+import inspect
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from exo_registry import catalogue
+from exo_registry.models import Series
+from exo_registry.models.run import ACTIVE
+
+from .conditional import conditional
+from .pending import series_data
+from .rows import SeriesRow, series_rows
+
+RANGES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "All")
+CHART_FIELDS = ("name", "generation", "points_count", "gaps_count", "computed_at")
+SHOWN = 200  # rows of a table before "show all"
+
+
+@require_safe
+def series(request: HttpRequest, name: str) -> HttpResponse:
+    """One series by name; an unknown name gets the nearest ones."""
+    one = Series.objects.select_related("product", "definition").defer("state").filter(name=name).first()
+    if one is None:
+        return unknown(request, name)
+    row = series_rows([one])[0]
+    trades = one.trades.order_by("-date", "-number")
+    everything = request.GET.get("trades") == "all"
+    context = {
+        "series": one,
+        "product": one.product,
+        "row": row,
+        "step": one.steps.filter(status__in=ACTIVE).select_related("run").first(),
+        "trades": trades if everything else trades[:SHOWN],
+        "trades_count": trades.count(),
+        "gaps": one.gaps.order_by("-date")[:SHOWN] if one.gaps_count else [],
+        "reasons": stale_reasons(row),
+        "revision": one.product.revisions.values_list("number", flat=True).first(),
+        "ranges": RANGES,
+        **methodology(one),
+    }
+    return render(request, "series.html", context)
+
+
+@require_safe
+def chart(request: HttpRequest, name: str) -> HttpResponse:
+    """What the chart draws, as JSON: points by column, trades a session, gaps with their reasons."""
+    one = get_object_or_404(Series.objects.only(*CHART_FIELDS), name=name)
+    return conditional(request, one, lambda: JsonResponse(chart_data(one)))
+
+
+def chart_data(one: Series) -> dict[str, Any]:
+    trades = one.trades.order_by("date").values_list("date").annotate(Count("number"))
+    gaps = one.gaps.order_by("date").values_list("date", "reason") if one.gaps_count else []
+    return {
+        "points": series_data.chart_columns(one),
+        "trades": {date.isoformat(): count for date, count in trades},
+        "gaps": {date.isoformat(): reason for date, reason in gaps},
+    }
+
+
+def methodology(one: Series) -> dict[str, Any]:
+    """The algorithm's own words and the parameters it was computed with; why not, if it cannot be loaded."""
+    stored = one.parameters if one.parameters is not None else one.definition.parameters
+    try:
+        algorithm = catalogue.load(one.definition.algorithm)
+    except catalogue.CatalogueError as error:
+        return {"algorithm_error": str(error), "parameters": [(name, value, "") for name, value in stored.items()]}
+    fields = algorithm.Parameters.model_fields
+    parameters = []
+    for name, field in fields.items():
+        value = stored[name] if name in stored else field.get_default(call_default_factory=True)
+        parameters.append((name, value, field.description or ""))
+    return {"explanation": inspect.getdoc(algorithm) or "", "parameters": parameters}
+
+
+def stale_reasons(row: SeriesRow) -> list[str]:
+    return row.why.split("; ") if row.state == "stale" else []
+
+
+def unknown(request: HttpRequest, name: str) -> HttpResponse:
+    names = {other.lower(): other for other in Series.objects.values_list("name", flat=True)}
+    close = difflib.get_close_matches(name.lower(), names, n=4, cutoff=0.5)
+    context = {
+        "kind": "series",
+        "name": name,
+        "nearest": [(reverse("series", args=[names[key]]), names[key]) for key in close],
+        "remedy": "A series is named SYMBOL_EXO, such as ES_ContFut; it exists once an EXO definition meets a product.",
+    }
+    return render(request, "unknown.html", context, status=404)
