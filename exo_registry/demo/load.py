@@ -8,8 +8,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
-from exo_registry import registry
-from exo_registry.market import importing as market_store
+from exo_registry import market_store, registry
 from exo_registry.models import Definition, Product, Revision
 from exo_registry.registry import yaml_text
 from exo_registry.runs import plan
