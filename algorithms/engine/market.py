@@ -149,7 +149,8 @@ class Market:
         if np.any(np.diff(futures.expiry) < 0):
             raise EngineError(f"{rules.symbol}: futures must come sorted by expiry")
         self.rules = rules
-        self._futures, self._options, self._vols, self._rates = futures, options, vols, rates
+        self._futures, self._bars = futures, bars
+        self._options, self._vols, self._rates = options, vols, rates
         self.futures_count = len(futures.name)
         self.names: list[str] = [*futures.name.tolist(), *options.name.tolist()]
         self.expiries: list[int] = [*futures.expiry.tolist(), *options.expiry.tolist()]
@@ -162,6 +163,10 @@ class Market:
         self._views: dict[int, ChainView] = {}
         self._active: dict[int, tuple[int | None, Chain | None]] = {}
         self._numbers: dict[str, int] | None = None
+
+    def tables(self) -> tuple[Futures, Bars, Options, Vols, Rates]:
+        """What the market was made from: `Market(market.rules, *market.tables())` is the same market."""
+        return self._futures, self._bars, self._options, self._vols, self._rates
 
     # -- construction ---------------------------------------------------------------------------------------
 
@@ -361,6 +366,11 @@ class Market:
     def quoted_before(self, rows: np.ndarray, day: int) -> np.ndarray:
         """Whether each option (row of Options, -1 for none) has a volatility dated before `day`."""
         return self._first_vols[rows] < day
+
+    def volatility(self, contract: int, session: int) -> float:
+        """The volatility that an option is valued with at a session; nan if it has none."""
+        rows = np.array([contract - self.futures_count])
+        return float(self._vols_before(rows, self.day_list[session])[0])
 
     def option_deltas(
         self, rows: np.ndarray, strikes: np.ndarray, quoted: np.ndarray, chain: Chain, session: int
