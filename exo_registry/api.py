@@ -17,7 +17,7 @@ from django.urls import path, re_path, reverse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
-from exo_registry.views.pending import series_data
+from exo_registry import series_data
 from exo_registry.models import Series
 from exo_registry.views.conditional import conditional
 

@@ -8,12 +8,18 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from .pending import market_store
+from exo_registry import market_store
 from exo_registry.models import Product, Revision
 
 from .rows import series_rows
 
 REVISIONS_SHOWN = 20
+TABLES = (
+    ("Futures bars", "bars"),
+    ("Futures settlements", "settlements"),
+    ("Option volatilities", "vols"),
+    ("Risk-free rates", "rates"),
+)
 
 
 @require_safe
@@ -35,11 +41,13 @@ def product(request: HttpRequest, symbol: str) -> HttpResponse:
     if one is None:
         return unknown(request, symbol)
     revisions = list(one.revisions.select_related("user")[:REVISIONS_SHOWN])
+    coverage = market_store.coverage(one) if revisions else None
     context = {
         "product": one,
         "rows": series_rows(one.series.select_related("product", "definition").defer("state")),
         "revisions": revisions,
-        "coverage": market_store.coverage(one) if revisions else None,
+        "coverage": coverage,
+        "spans": [(label, coverage[table]) for label, table in TABLES] if coverage else [],
     }
     return render(request, "product.html", context)
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exo_registry.models import Series
-
-from .pending import freshness
+from exo_registry.runs import freshness
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from exo_registry.models import Run, Status
 from exo_registry.models.run import ENDED
-from .pending import control, plan, tasks
+from exo_registry.runs import control, plan, tasks
 
 from .backfill_form import BackfillForm
 

@@ -10,12 +10,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from exo_registry import catalogue
+from exo_registry import catalogue, series_data
 from exo_registry.models import Series
 from exo_registry.models.run import ACTIVE
 
 from .conditional import conditional
-from .pending import series_data
 from .rows import SeriesRow, series_rows
 
 RANGES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "All")

@@ -77,7 +77,7 @@ function draw({ points, trades, gaps }) {
   value.setData(data(exo));
   under.setData(data(drawdown));
   slope.setData(data(delta));
-  // Rolls also stand as ticks along the foot of the pane: however far out, they never hide the line.
+  // Far out, rolls stand as ticks along the foot of the pane, where they do not hide the line.
   const ticks = chart.addSeries(library.HistogramSeries, { priceScaleId: "rolls", priceLineVisible: false, lastValueVisible: false }, 0);
   ticks.setData(rolled.map((time) => ({ time, value: 1 })));
   chart.priceScale("rolls", 0).applyOptions({ scaleMargins: { top: 0.97, bottom: 0 } });
@@ -92,14 +92,14 @@ function draw({ points, trades, gaps }) {
   };
   let crowded = null;
   const mark = () => {
-    ticks.applyOptions({ visible: shown.rolls, color: paint.roll });
+    ticks.applyOptions({ visible: shown.rolls && crowded, color: paint.roll });
     const rolls = shown.rolls && !crowded ? rolled.map((time) => ({ time, position: "belowBar", shape: "arrowUp", color: paint.roll, size: 0.7 })) : [];
     const traded = shown.trades ? date.filter((day, i) => trades[day] && !(shown.rolls && points.is_rollover[i])).map((time) => ({ time, position: "inBar", shape: "circle", color: paint.trade, size: 0.5 })) : [];
     const holes = shown.gaps ? Object.keys(gaps).map((time) => ({ time, position: "atPriceMiddle", price: before(time), shape: "square", color: paint.gap, size: 0.6 })) : [];
     marks.setMarkers([...rolls, ...traded, ...holes].sort((a, b) => (a.time < b.time ? -1 : 1)));
   };
 
-  // Far out, the arrows of years of rolls would hide the line: the ticks alone stay.
+  // Far out, the arrows of years of rolls would hide the line: ticks take their place.
   const thin = (visible) => {
     const [from, to] = [times[Math.max(0, Math.ceil(visible.from))], times[Math.min(times.length - 1, Math.floor(visible.to))]];
     const now = rolled.filter((day) => day >= from && day <= to).length > 40;
