@@ -1,0 +1,220 @@
+"""Proof that a strategy looks at nothing that was not known at its decision times.
+
+A strategy is computed on all data, and again, for some dates D, on markets that differ from it only in what was
+not known at D's decision time: one where all of that is cut off, and one where it is replaced with noise. What the
+strategy did up to and including D must be the same, to the last bit. A strategy that peeks does something else on
+at least one of them; so does one whose rows depend on anything but its market (chance, the clock, what an earlier
+run left behind), which is told apart by computing it twice on the same data.
+
+The series that a strategy reads are computed anew on each market, so that a future price cannot come in by them.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .algorithm import Algorithm
+from .errors import EngineError
+from .loop import History, Result, run
+from .market import Bars, Market, Rates, Vols, day_number
+
+# Makes the strategy. It is given the market and the histories that the run will be given, so that a strategy that
+# is made from data is made from the cut data; those that ship ignore both.
+Factory = Callable[[Market, Mapping[str, History]], Algorithm]
+
+CUT, NOISE, AGAIN = "cut", "noise", "again"
+WORDS = {
+    CUT: "without what was not known on {known}",
+    NOISE: "with noise in place of what was not known on {known}",
+    AGAIN: "when computed a second time on the same data",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference: the first one of its experiment.
+
+    experiment: CUT, NOISE or AGAIN. known: the date whose knowledge the other market was left with. date: the session
+    that came out otherwise, None if the run failed. difference: what differs, in words.
+    """
+
+    experiment: str
+    known: dt.date
+    date: dt.date | None
+    difference: str
+
+    def __str__(self) -> str:
+        where = f"{self.date}: " if self.date else ""
+        return f"{where}{self.difference} {WORDS[self.experiment].format(known=self.known)}"
+
+
+# -- markets with another future ----------------------------------------------------------------------------
+
+
+def market_until(market: Market, date: dt.date) -> Market:
+    """The market as it was at the decision time of `date`: bars up to it, volatilities and rates of earlier days.
+
+    Contracts are all there: when they expire is known from their listing.
+    """
+    futures, bars, options, vols, rates = market.tables()
+    known_bars, known_vols, known_rates = _known(market, date)
+    return Market(
+        market.rules,
+        futures,
+        Bars(*(column[known_bars] for column in _columns(bars))),
+        options,
+        Vols(*(column[known_vols] for column in _columns(vols))),
+        Rates(*(column[known_rates] for column in _columns(rates))),
+    )
+
+
+def market_with_noise_after(market: Market, date: dt.date, rng: np.random.Generator) -> Market:
+    """The market with every quote not known at the decision time of `date` replaced: prices by half to double,
+    volatilities by a third to triple, rates by anything from -1 % to 10 %. Sessions and contracts stay."""
+    futures, bars, options, vols, rates = market.tables()
+    known_bars, known_vols, known_rates = _known(market, date)
+
+    def scaled(values: np.ndarray, known: np.ndarray, factor: float) -> np.ndarray:
+        return np.where(known, values, values * np.exp(rng.uniform(-1, 1, len(values)) * np.log(factor)))
+
+    return Market(
+        market.rules,
+        futures,
+        replace(bars, close=scaled(bars.close, known_bars, 2.0)),
+        options,
+        replace(vols, vol=scaled(vols.vol, known_vols, 3.0)),
+        replace(rates, rate=np.where(known_rates, rates.rate, rng.uniform(-0.01, 0.1, len(rates.rate)))),
+    )
+
+
+def _columns(table: Bars | Vols | Rates) -> tuple[np.ndarray, ...]:
+    return tuple(vars(table).values())
+
+
+def _known(market: Market, date: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which bars, volatilities and rates were known at the decision time of a date."""
+    _, bars, _, vols, rates = market.tables()
+    day, time = day_number(date), market.rules.decision_time
+    decision = time.hour * 3600 + time.minute * 60 + time.second
+    of_the_day = (bars.day == day) & (bars.second <= decision)
+    return (bars.day < day) | of_the_day, vols.day < day, rates.day < day
+
+
+# -- the proof ----------------------------------------------------------------------------------------------
+
+
+def prove(
+    factory: Factory,
+    market: Market,
+    known: Iterable[dt.date],
+    *,
+    reads: Mapping[str, Factory] | None = None,
+    first: dt.date | None = None,
+    seed: int = 0,
+) -> list[Finding]:
+    """What speaks against a strategy: nothing, or the first difference of each experiment.
+
+    factory: makes the strategy. known: the dates D to try; sessions whose points are to be the same on data cut at D.
+    reads: factories of the series that the strategy needs, by label, and of those that these need in turn.
+    first: where the series begin; sessions before it are not computed. seed: of the noise.
+    Raises EngineError if the strategy cannot be computed on all data.
+    """
+    dates = sorted(set(known))
+    if not dates:
+        return []
+    last, reads = dates[-1], reads or {}
+    rows = _rows(_outcome(factory, market, reads, first, last))
+    findings = [_compare(AGAIN, last, rows, lambda: market, factory, reads, first)]
+    rng = np.random.default_rng(seed)
+    for date in dates:
+        findings.append(_compare(CUT, date, rows, lambda d=date: market_until(market, d), factory, reads, first))
+        findings.append(
+            _compare(NOISE, date, rows, lambda d=date: market_with_noise_after(market, d, rng), factory, reads, first)
+        )
+    return [finding for finding in findings if finding]
+
+
+Rows = dict[dt.date, dict[str, object]]
+
+
+def _compare(
+    experiment: str,
+    known: dt.date,
+    rows: Rows,
+    make_market: Callable[[], Market],
+    factory: Factory,
+    reads: Mapping[str, Factory],
+    first: dt.date | None,
+) -> Finding | None:
+    """Compute the strategy on another market up to `known`, and look for the first session that is not the same."""
+    market = make_market()
+    try:
+        others = _rows(_outcome(factory, market, reads, first, known))
+    except EngineError as error:
+        return Finding(experiment, known, None, f"the strategy fails ({error})")
+    # A day that has bars after its decision time alone is no session yet at that time.
+    sessions = set(market.dates)
+    for date in sorted(date for date in rows.keys() | others.keys() if date <= known and date in sessions):
+        difference = _difference(rows.get(date, {}), others.get(date, {}))
+        if difference:
+            return Finding(experiment, known, date, difference)
+    return None
+
+
+def _outcome(
+    factory: Factory,
+    market: Market,
+    reads: Mapping[str, Factory],
+    first: dt.date | None,
+    last: dt.date,
+) -> Result:
+    """The strategy's rows on a market, with those of the series that it reads computed on the same market."""
+    histories: dict[str, History] = {}
+
+    def compute(make: Factory, ancestors: tuple[str, ...]) -> Result:
+        for label in make(market, histories).needs():
+            if label in histories or label not in reads:
+                continue  # a missing one is named by `run`
+            if label in ancestors:
+                raise EngineError(f"{label} needs itself, by way of {' and '.join(ancestors)}")
+            read = compute(reads[label], (*ancestors, label))
+            histories[label] = History(
+                np.array([point.date for point in read.points], "datetime64[D]"),
+                np.array([point.exo for point in read.points], np.float64),
+            )
+        return run(make(market, histories), market, first=first, last=last, histories=histories)
+
+    return compute(factory, ())
+
+
+def _rows(result: Result) -> Rows:
+    """Everything that a run said of each session."""
+    rows: Rows = {}
+    for point in result.points:
+        rows[point.date] = {f"point {name}": value for name, value in point._asdict().items() if name != "date"}
+    for trade in result.trades:
+        rows[trade.date][f"trade {trade.number}"] = tuple(trade)[2:]
+    for date, reason in result.gaps:
+        rows[date] = {"gap": reason}
+    for date, words in result.warnings:
+        rows[date].setdefault("warnings", []).append(words)
+    return rows
+
+
+def _difference(row: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """The first entry that differs, in words; empty if none does."""
+    for name in dict.fromkeys((*row, *other)):
+        if name not in other:
+            return f"{name} ({row[name]}) is not there"
+        if name not in row:
+            return f"there is a {name} ({other[name]})"
+        if not _same(row[name], other[name]):
+            return f"{name} is {other[name]} and not {row[name]}"
+    return ""
+
+
+def _same(value: object, other: object) -> bool:
+    """Equal to the last bit; a value that is no number is equal to itself."""
+    return value == other or (value != value and other != other)
