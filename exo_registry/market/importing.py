@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class ProductReport:
-    """What an import did to one product. added, changed: rows by table. revision is None when no market data changed."""
+    """What an import did to one product. added, changed: rows by table. revision: None if no market data changed."""
 
     symbol: str
     created: bool = False
@@ -56,16 +56,22 @@ class ProductReport:
     def rows_changed(self) -> int:
         return sum(self.changed.values())
 
-    def __str__(self) -> str:
-        parts = ["new product"] if self.created else []
+    @property
+    def notes(self) -> list[str]:
+        """What happened to the product's own row."""
+        notes = ["new product"] if self.created else []
         if self.fields and not self.created:
-            parts.append(f"terms changed ({', '.join(self.fields)})")
+            notes.append(f"terms changed ({', '.join(self.fields)})")
         if self.activated:
-            parts.append("activated")
+            notes.append("activated")
+        return notes
+
+    def __str__(self) -> str:
+        parts = self.notes
         if self.revision:
             parts.append(
-                f"{self.rows_added:,} rows added, {self.rows_changed:,} changed from {self.revision.earliest_change} on: "
-                f"revision {self.revision.number}"
+                f"{self.rows_added:,} rows added, {self.rows_changed:,} changed, from "
+                f"{self.revision.earliest_change} on: revision {self.revision.number}"
             )
         return f"{self.symbol}: {'; '.join(parts) or 'nothing new'}"
 
@@ -203,8 +209,8 @@ def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
 def _symbols(work: _Import, found: Mapping[str, Rows]) -> list[str]:
     """The products that a pack is about, in any of its tables."""
     symbols: set[str | None] = set()
-    for table in ("instruments", "contracts"):
-        if table in work.frames:
+    for table in ("instruments", "contracts", "riskfreerate"):
+        if table in work.frames and "exchangesymbol" in work.frames[table]:
             symbols.update(work.frames[table]["exchangesymbol"].words.to_pylist())
     if "options" in work.frames:
         owner = work.frames["options"]["contractname"].match(work.contracts.names)
@@ -239,9 +245,7 @@ def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> lis
             store.settle(snapshot)
             _clear_leftovers(work, touched, snapshot)
         for change in work.changes:
-            versions[change.table] = store.replace(
-                change.table, change.partitions, change.content(), work.pack.source
-            )
+            versions[change.table] = store.replace(change.table, change.partitions, change.content(), work.pack.source)
         with transaction.atomic():
             if store.Snapshot.current().revision != snapshot.revision:
                 raise MarketDataError("another import changed the market data meanwhile; import again")

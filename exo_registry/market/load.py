@@ -1,11 +1,13 @@
-"""From the store to the engine, and what the pages show of a product's data."""
+"""From the store to the engine: a product's market, its sessions, its newest bar."""
 
 import datetime as dt
-from collections.abc import Iterable
+import zoneinfo
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from algorithms.engine.market import Bars, Futures, Market, Options, ProductRules, Rates, Vols
 
 from ..models import Product
@@ -50,19 +52,17 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
     snapshot = Snapshot.of(symbol)
     if not snapshot.symbols:
         raise MarketDataError(f"{symbol} has no market data; load it with: manage.py importmarket FOLDER")
-    wanted = _Wanted(snapshot, symbol, since, also)
-    futures = wanted.contracts()
-    options = wanted.options()
+    futures, options = _contracts(snapshot, symbol, since, pa.array(list(also), pa.string()))
     names = futures["contractname"].combine_chunks()
     return Market(
         rules(product),
         Futures(
-            _objects(futures["contractname"]),
+            _objects(names),
             futures["year"].to_numpy(),
             futures["monthint"].to_numpy(),
             numpy_of(futures["expirationdate"]),
         ),
-        wanted.bars(names, numpy_of(futures["expirationdate"]), product.timezone),
+        _bars(snapshot, symbol, futures, product.timezone),
         Options(
             _objects(options["optionname"]),
             codes_in(options["contractname"], names),
@@ -71,32 +71,124 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
             pc.equal(options["callorput"], "C").to_numpy(),
             _objects(options["optioncode"]),
         ),
-        wanted.vols(options["optionname"].combine_chunks()),
-        wanted.rates(),
+        _vols(snapshot, symbol, options),
+        _rates(snapshot, symbol, since),
     )
 
 
-class _Wanted:
-    """The part of a product's tables that a load reads: everything, or the contracts alive on `since` or later."""
+def _objects(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    return np.array(column.to_pylist(), object)
 
-    def __init__(self, snapshot: Snapshot, symbol: str, since: dt.date | None, also: Iterable[str]):
-        self.snapshot, self.symbol, self.since = snapshot, symbol, since
-        self.also = pa.array(list(also), pa.string())
-        # Contracts named in `also` may have expired in an earlier year: their partitions are read, too.
-        self.years = None if since is None else self._years_of_also()
 
-    def _years_of_also(self) -> set[int]:
-        years: set[int] = set()
-        if not len(self.also):
-            return years
-        contracts = self._contracts()
-        named = contracts.filter(pc.is_in(contracts["contractname"], self.also))
-        years.update(pc.year(named["expirationdate"]).to_pylist())
-        for _, (_, year), _ in self.snapshot.files("options"):
-            if year < self.since.year and len(self._named_options(year)):
-                years.add(year)
-        return years
+def _contracts(snapshot: Snapshot, symbol: str, since: dt.date | None, also: pa.Array) -> tuple[pa.Table, pa.Table]:
+    """The futures and options to load, each sorted by expiry."""
+    futures = futures_of(snapshot, symbol)
+    options = plain(snapshot.read("options", symbol=symbol, since=since and since.year))
+    if since is not None:
+        options = pa.concat_tables([options, *_expired(snapshot, symbol, since, also, futures, options)])
+        options = options.filter(_alive(options, since, also, "optionname"))
+        also = pa.concat_arrays([also, options["contractname"].unique()])
+        futures = futures.filter(_alive(futures, since, also, "contractname"))
+    order = ("expirationdate", "contractname", "strikeprice", "callorput", "optionname")
+    return futures, options.sort_by([(column, "ascending") for column in order])
 
-    def _contracts(self) -> pa.Table:
-        columns = ["contractname", "year", "monthint", "expirationdate"]
-        return plain(self.snapshot.read("contracts", columns, symbol=self.symbol))
+
+def futures_of(snapshot: Snapshot, symbol: str) -> pa.Table:
+    columns = ["contractname", "year", "monthint", "expirationdate"]
+    futures = plain(snapshot.read("contracts", columns, symbol=symbol))
+    return futures.sort_by([("expirationdate", "ascending"), ("contractname", "ascending")])
+
+
+def _alive(table: pa.Table, since: dt.date, also: pa.Array, key: str) -> pa.ChunkedArray:
+    return pc.or_(pc.greater_equal(table["expirationdate"], pa.scalar(since)), pc.is_in(table[key], also))
+
+
+def _expired(
+    snapshot: Snapshot, symbol: str, since: dt.date, also: pa.Array, futures: pa.Table, options: pa.Table
+) -> Iterator[pa.Table]:
+    """Options of earlier years, year by year backwards until every name in `also` is found."""
+    missing = set(also.to_pylist()) - set(futures["contractname"].to_pylist())
+    missing -= set(options["optionname"].filter(pc.is_in(options["optionname"], also)).to_pylist())
+    years = {partition[1] for _, partition, _ in snapshot.files("options") if partition[1] < since.year}
+    for year in sorted(years, reverse=True):
+        if not missing:
+            return
+        options = plain(snapshot.read("options", symbol=symbol, years=[year]))
+        found = options.filter(pc.is_in(options["optionname"], pa.array(missing, pa.string())))
+        missing -= set(found["optionname"].to_pylist())
+        yield found
+
+
+def _years(table: pa.Table) -> list[int]:
+    return pc.year(table["expirationdate"]).unique().to_pylist()
+
+
+def _bars(snapshot: Snapshot, symbol: str, futures: pa.Table, zone: str) -> Bars:
+    columns = ["contractname", "date", "at", "close"]
+    bars = snapshot.read("contracts_bars", columns, symbol=symbol, years=_years(futures))
+    future = codes_in(bars["contractname"], futures["contractname"].combine_chunks())
+    day, second = _clock(bars, zone)
+    # What is dated after a contract's expiration is no quote of it, nor makes a session.
+    used = (future >= 0) & (day <= numpy_of(futures["expirationdate"])[future]) if len(futures) else future >= 0
+    return Bars(future[used], day[used], second[used], bars["close"].to_numpy()[used])
+
+
+def _clock(bars: pa.Table, zone: str) -> tuple[np.ndarray, np.ndarray]:
+    """Local day and second of bars; the second of a bar that is a date alone is DATE_BAR."""
+    day, at = numpy_of(bars["date"]).copy(), numpy_of(bars["at"])
+    second = np.full(len(day), DATE_BAR, np.int32)
+    timed = np.flatnonzero(at != NOWHEN)
+    if len(timed):
+        day[timed], second[timed] = local_clock(at[timed], zone)
+    return day, second
+
+
+def _vols(snapshot: Snapshot, symbol: str, options: pa.Table) -> Vols:
+    columns = ["optionname", "date", "impliedvol"]
+    vols = snapshot.read("options_data", columns, symbol=symbol, years=_years(options))
+    option = codes_in(vols["optionname"], options["optionname"].combine_chunks())
+    day, vol = numpy_of(vols["date"]), vols["impliedvol"].to_numpy()
+    if len(option) and option.min() < 0:
+        used = option >= 0
+        option, day, vol = option[used], day[used], vol[used]
+    key = (option.astype(np.int64) << DAY_BITS) + day
+    if not np.all(key[1:] > key[:-1]):
+        order = np.argsort(key)
+        option, day, vol = option[order], day[order], vol[order]
+    return Vols(option, day, vol)
+
+
+def _rates(snapshot: Snapshot, symbol: str, since: dt.date | None) -> Rates:
+    rates = snapshot.read("riskfreerate", ["date", "rate"], symbol=symbol).sort_by("date")
+    day, rate = numpy_of(rates["date"]), rates["rate"].to_numpy()
+    if since is not None:
+        # Sessions before `since` that the bars reach back to want no rate: from the newest before it on will do.
+        first = max(0, int(np.searchsorted(day, (since - EPOCH).days)) - 1)
+        day, rate = day[first:], rate[first:]
+    return Rates(day, rate)
+
+
+# -- what the pages and plans ask -----------------------------------------------------------------------------------
+
+
+def sessions(product: Product) -> np.ndarray:
+    """The product's sessions, ascending, as datetime64[D]: weekdays on which a future has a bar. Empty without data."""
+    symbol = product.exchangesymbol
+    snapshot = Snapshot.of(symbol)
+    bars = _bars(snapshot, symbol, futures_of(snapshot, symbol), product.timezone)
+    days = np.unique(bars.day).astype("datetime64[D]")
+    return days[np.is_busday(days)]
+
+
+def last_bar(product: Product) -> dt.datetime | dt.date | None:
+    """When the newest bar is: a date, or an aware time on the product's clock; None without bars."""
+    symbol = product.exchangesymbol
+    snapshot = Snapshot.of(symbol)
+    files = [(p[1], action) for _, p, action in snapshot.files("contracts_bars") if p[0] == symbol]
+    if not files:
+        return None
+    newest = max(action["max.date"] for _, action in files)
+    years = [year for year, action in files if action["max.date"] == newest]
+    bars = snapshot.read("contracts_bars", ["date", "at"], symbol=symbol, years=years)
+    at = pc.max(bars["at"].filter(pc.equal(bars["date"], newest))).as_py()
+    return newest if at is None else at.astimezone(zoneinfo.ZoneInfo(product.timezone))

@@ -142,7 +142,8 @@ def _read_csv(name: str, path: Path, problems: Problems) -> SourceTable | None:
         read_options=pacsv.ReadOptions(block_size=16 << 20),
         parse_options=pacsv.ParseOptions(newlines_in_values=name == "instruments", invalid_row_handler=skip),
         convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(header, TEXT), include_columns=[column for column in header if column in PACK[name]]
+            column_types=dict.fromkeys(header, TEXT),
+            include_columns=[column for column in header if column in PACK[name]],
         ),
     )
     if ragged:

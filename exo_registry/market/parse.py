@@ -161,7 +161,11 @@ def _number(source: SourceTable, name: str, problems: Problems) -> tuple[np.ndar
     if bad.any():
         numbers = np.where(bad, np.nan, numbers)
         problems.rows(
-            source, np.flatnonzero(bad), name, "is not a number", "Write it with digits and a decimal point, such as 0.25"
+            source,
+            np.flatnonzero(bad),
+            name,
+            "is not a number",
+            "Write it with digits and a decimal point, such as 0.25",
         )
     return numbers, missing
 
@@ -242,7 +246,9 @@ def _moment(source: SourceTable, name: str, problems: Problems) -> tuple[Moments
     else:
         _wrong_type(source, name, problems, "dates, or dates with time")
         nothing = np.zeros(len(source), bool)
-        return Moments(np.full(len(source), MISSING, np.int32), np.zeros(len(source), np.int64), nothing, nothing), nothing
+        return Moments(
+            np.full(len(source), MISSING, np.int32), np.zeros(len(source), np.int64), nothing, nothing
+        ), nothing
     bad = np.flatnonzero((moments.day == MISSING) & ~missing)
     problems.rows(
         source,
@@ -271,7 +277,10 @@ def _text_moments(codes: np.ndarray, words: pa.Array) -> Moments:
             timed[at], instant[at] = True, seconds.days * 86_400 + seconds.seconds
             day[at] = instant[at] // 86_400
     return Moments(
-        _spread(codes, day, MISSING), _spread(codes, instant, 0), _spread(codes, timed, False), _spread(codes, zoned, False)
+        _spread(codes, day, MISSING),
+        _spread(codes, instant, 0),
+        _spread(codes, timed, False),
+        _spread(codes, zoned, False),
     )
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from ..models import Product
 from .parse import Frame
 from .problems import Problems
+from .schema import PACK
 
 TIMES = ("decision_time", "execution_time")
 # A blank here means "the default"; a blank option code list or option tick means none.
@@ -53,7 +54,11 @@ def read_instruments(frame: Frame | None, problems: Problems) -> dict[str, Produ
         if symbol in seen:
             first = frame.source.row_numbers_of([seen[symbol]])[0]
             problems.rows(
-                frame.source, [row], "exchangesymbol", f"the product stands in {first} already", "Keep one row a product"
+                frame.source,
+                [row],
+                "exchangesymbol",
+                f"the product stands in {first} already",
+                "Keep one row a product",
             )
             continue
         seen[symbol] = row
@@ -86,7 +91,11 @@ def _apply(change: ProductChange, frame: Frame, row: int, problems: Problems) ->
             if name in frame and _already_told(frame, row, name, problems):
                 continue
             problems.rows(
-                frame.source, [row], name, " ".join(messages).rstrip("."), REMEDIES.get(name, "Give a number above zero")
+                frame.source,
+                [row],
+                name,
+                " ".join(messages).rstrip("."),
+                REMEDIES.get(name, "Give a number above zero"),
             )
 
 
@@ -121,16 +130,9 @@ def instrument_rows(products: list[Product]) -> dict[str, list]:
                 f"{product}: option code {spaced[0]!r} is blank or has a space in it, which a pack cannot carry; "
                 r"write \s for a space and ^$ for the standard series"
             )
-        for name in INSTRUMENT_FIELDS:
+        for name in PACK["instruments"]:
             columns.setdefault(name, []).append(_cell(getattr(product, name)))
     return columns
-
-
-INSTRUMENT_FIELDS = (
-    "exchangesymbol description exchange currency ticksize tickvalue optionticksize optiontickvalue "
-    "optionstrikeincrement timezone decision_time execution_time pricing_model calendar rollover_months "
-    "days_before_expiration option_codes"
-).split()
 
 
 def _cell(value: object) -> object:

@@ -133,12 +133,20 @@ def contract_rows(
 
 
 def rate_rows(frame: Frame, symbols: list[str], problems: Problems) -> Rows:
-    """The pack's rates, once for each of its products (owner: place in `symbols`)."""
-    count = len(frame)
-    one = _sorted(frame, np.zeros(count, np.int32), dict(frame.columns), "date", problems)
-    owner = np.repeat(np.arange(len(symbols), dtype=np.int32), count)
-    values = {name: np.tile(column, len(symbols)) for name, column in one.values.items()}
-    return Rows(owner, make_key(owner, values["date"]), values)
+    """The pack's rates (owner: place in `symbols`): each product's own, or the same for all where none is named."""
+    values = {name: column for name, column in frame.columns.items() if isinstance(column, np.ndarray)}
+    if "exchangesymbol" in frame:
+        text = frame["exchangesymbol"]
+        owner = text.match(pa.array(symbols, pa.string()))
+        unknown = np.flatnonzero(owner < 0)
+        problems.rows(
+            frame.source, unknown, "exchangesymbol", "no such product in the pack", "Name one of its instruments"
+        )
+        return _sorted(frame, owner, values, "date", problems)
+    one = _sorted(frame, np.zeros(len(frame), np.int32), values, "date", problems)
+    owner = np.repeat(np.arange(len(symbols), dtype=np.int32), len(frame))
+    tiled = {name: np.tile(column, len(symbols)) for name, column in one.values.items()}
+    return Rows(owner, make_key(owner, tiled["date"]), tiled)
 
 
 def _sorted(frame: Frame, owner: np.ndarray, values: dict[str, np.ndarray], column: str, problems: Problems) -> Rows:
@@ -169,7 +177,7 @@ def _tell_duplicates(
         there = frame.source.row_numbers_of([int(order[at])])[0]
         return f"the key stands in {there} already, {'with the same' if same else 'with other'} values"
 
-    names = [name for name in ("contractname", "optionname") if name in frame]
+    names = [name for name in ("contractname", "optionname", "exchangesymbol") if name in frame]
     problems.rows(
         frame.source,
         np.sort(order[again]),
@@ -184,7 +192,7 @@ def _tell_duplicates(
 def _check_expired(
     frame: Frame, owner: np.ndarray, day: np.ndarray, owners: Parents, problems: Problems, warnings: Problems
 ) -> None:
-    """Records after their contract's expiration: some are left unused, nothing but such ones is an error in the date."""
+    """Records after their contract's expiration: a few are not used, none but such ones is an error in a date."""
     if not len(owners.expiry):
         return
     known = (owner >= 0) & (day != MISSING)
@@ -257,7 +265,11 @@ def _to_utc(frame: Frame, rows: np.ndarray, local: np.ndarray, zone: str, proble
         (choice("earliest", "latest"), f"the clock of {zone} skips this time (daylight saving time starts)"),
     ):
         problems.rows(
-            frame.source, rows[other != utc], "datetime", message, "Write the time with its offset, such as 2024-11-03T01:30:00-05:00"
+            frame.source,
+            rows[other != utc],
+            "datetime",
+            message,
+            "Write the time with its offset, such as 2024-11-03T01:30:00-05:00",
         )
     return utc
 

@@ -52,10 +52,12 @@ class Parents:
     @cached_property
     def partitions(self) -> dict[Partition, tuple[int, int]]:
         """First row and end of each partition, in order."""
+        if not len(self.table):
+            return {}
         symbol = self.symbols.dictionary_encode()
         codes, years = symbol.indices.to_numpy(), _years(self.table).to_numpy()
         edges = np.flatnonzero((np.diff(codes) != 0) | (np.diff(years) != 0)) + 1
-        starts = [0, *edges.tolist()] if len(codes) else []
+        starts = [0, *edges.tolist()]
         return {
             (symbol.dictionary[codes[start]].as_py(), int(years[start])): (start, stop)
             for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True)
@@ -67,7 +69,9 @@ class Parents:
 
 
 def partitions_of(table: pa.Table) -> set[Partition]:
-    pairs = pa.table({"symbol": table["exchangesymbol"], "year": _years(table)}).group_by(["symbol", "year"]).aggregate([])
+    pairs = (
+        pa.table({"symbol": table["exchangesymbol"], "year": _years(table)}).group_by(["symbol", "year"]).aggregate([])
+    )
     return set(zip(pairs["symbol"].to_pylist(), pairs["year"].to_pylist(), strict=True))
 
 
@@ -111,7 +115,9 @@ def merge_parents(name: str, new: pa.Table | None, snapshot: Snapshot) -> Parent
 
 def _keys(table: pa.Table, key: str) -> list[tuple]:
     ordered = table.sort_by(key)
-    return list(zip(ordered[key].to_pylist(), ordered["exchangesymbol"].to_pylist(), _years(ordered).to_pylist(), strict=True))
+    return list(
+        zip(ordered[key].to_pylist(), ordered["exchangesymbol"].to_pylist(), _years(ordered).to_pylist(), strict=True)
+    )
 
 
 # -- the pack's own rows ------------------------------------------------------------------------------------------
@@ -127,9 +133,7 @@ def read_contracts(
         return parents
     source, symbols = frame.source, frame["exchangesymbol"]
     unknown = _unknown(symbols, pa.array(list(products), pa.string()))
-    problems.rows(
-        source, unknown, "exchangesymbol", "no such product", "Add it to instruments, or correct the symbol"
-    )
+    problems.rows(source, unknown, "exchangesymbol", "no such product", "Add it to instruments, or correct the symbol")
     _check_range(frame, "monthint", 1, 12, "is no month", "Use 1 to 12", problems)
     _check_range(frame, "year", 1900, 2199, "is no year", "Write the year with four digits", problems)
     rows = _unique_rows(frame, "contractname", problems)
@@ -298,7 +302,10 @@ def _check_chains(frame: Frame, options: Parents, problems: Problems) -> None:
         frame.source,
         twins,
         "optionname",
-        lambda row: "options of the same terms: " + ", ".join(table["optionname"].filter(terms == terms[names[row]]).to_pylist()),
+        lambda row: (
+            "options of the same terms: "
+            + ", ".join(table["optionname"].filter(terms == terms[names[row]]).to_pylist())
+        ),
         "Keep one name for each future, expiration, strike and right",
         kind="twins",
     )

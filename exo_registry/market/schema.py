@@ -64,7 +64,8 @@ PACK: dict[str, dict[str, Column]] = {
     ),
     "contract_settlements": _columns(contractname="text!", date="date!", settlement="number!"),
     "options_data": _columns(optionname="text!", date="date!", impliedvol="number!", price="number"),
-    "riskfreerate": _columns(date="date!", rate="number!"),
+    # Without exchangesymbol, rates are for all products of the pack. Exports name it only where products differ.
+    "riskfreerate": _columns(exchangesymbol="text", date="date!", rate="number!"),
 }
 
 # At rest. Everything is partitioned by product; what belongs to a contract also by the year in which that contract

@@ -115,11 +115,10 @@ class Snapshot:
         symbol: str | None = None,
         years: Iterable[int] | None = None,
         since: int | None = None,
-        where: ds.Expression | None = None,
     ) -> pa.Table:
         """Rows of a table, partition by partition. Text comes dictionary-encoded.
 
-        symbol, years, since (a year): which partitions. where: a condition on rows.
+        symbol, years, since (a year): which partitions.
         """
         years = None if years is None else set(years)
         chosen = [
@@ -137,10 +136,11 @@ class Snapshot:
         form = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=texts))
         filesystem = _filesystem(table)
         fragments = [
-            form.make_fragment(path, filesystem, partition_expression=_condition(partition)) for path, partition in chosen
+            form.make_fragment(path, filesystem, partition_expression=_condition(partition))
+            for path, partition in chosen
         ]
         plain = pa.schema([STORE[table].field(f.name) if f.name in partition_columns(table) else f for f in schema])
-        return ds.FileSystemDataset(fragments, plain, form, filesystem).to_table(columns=columns, filter=where)
+        return ds.FileSystemDataset(fragments, plain, form, filesystem).to_table(columns=columns)
 
 
 def _encoded(kind: pa.DataType) -> pa.DataType:

@@ -219,4 +219,3 @@ def _compact(owner: np.ndarray, names: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Owners as indices into the names of a run, so that a partition does not carry the names of all."""
     low, high = int(owner.min()), int(owner.max()) + 1
     return pa.array(owner - np.int32(low)), names.slice(low, high - low)
-
