@@ -2,19 +2,24 @@
 
 from .event import Event
 from .exo import Definition, Gap, Point, Series, Trade
+from .notification import NotifierState
 from .product import Product, Revision
 from .run import Run, Status, Step
+from .token import Scope, Token
 
 __all__ = [
     "Definition",
     "Event",
     "Gap",
+    "NotifierState",
     "Point",
     "Product",
     "Revision",
     "Run",
+    "Scope",
     "Series",
     "Status",
     "Step",
+    "Token",
     "Trade",
 ]
