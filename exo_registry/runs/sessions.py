@@ -12,6 +12,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from exo_registry import market_store
+from exo_registry.calendars import decision_instant
 from exo_registry.models import Product, Revision
 
 
@@ -70,8 +71,9 @@ def _sessions(store: str, revision_pk: int, symbol: str) -> np.ndarray:
 
 
 def _complete(dates: np.ndarray, product: Product, now: dt.datetime) -> np.ndarray:
-    local = now.astimezone(ZoneInfo(product.timezone))
-    newest = local.date()
-    if local.time() < product.decision_time:
-        newest -= dt.timedelta(days=1)
-    return dates[: np.searchsorted(dates, np.datetime64(newest), side="right")]
+    """Sessions whose decision time has passed; on a half day that is when trading ends, if that is earlier."""
+    today = now.astimezone(ZoneInfo(product.timezone)).date()
+    dates = dates[: np.searchsorted(dates, np.datetime64(today), side="right")]
+    if len(dates) and dates[-1].item() == today and decision_instant(product, today) > now:
+        return dates[:-1]
+    return dates

@@ -11,6 +11,7 @@ from django_q.tasks import async_task
 
 from algorithms.engine.errors import AlgorithmError, EngineError
 from exo_registry import events
+from exo_registry.market_store import MarketDataError
 from exo_registry.models import Run, Status, Step
 from exo_registry.models.run import ACTIVE, ENDED
 
@@ -125,7 +126,7 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
         )
     except Cancelled:
         _end(lease, Status.CANCELLED, f"{step.series.name} cancelled; nothing of it was stored.")
-    except CannotCompute as error:
+    except (CannotCompute, MarketDataError) as error:
         _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
     except AlgorithmError as error:
         _end(lease, Status.FAILED, f"{step.series.name} failed: {traceback.format_exc()}", error=str(error))
