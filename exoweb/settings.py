@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 
@@ -191,12 +192,14 @@ Q_CLUSTER = {
     "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800}},
 }
 
+# Servers and workers log what happens; other commands have words of their own for the person who runs them.
+_SERVES = Path(sys.argv[0]).name != "manage.py" or "qcluster" in sys.argv
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["console"], "level": "INFO" if _SERVES else "WARNING"},
 }
 
 SESSION_COOKIE_HTTPONLY = True

@@ -149,7 +149,8 @@ def price_futures(product: DemoProduct, path: Path, futures: list) -> tuple[pa.T
     bend = 0.8  # how fast the term structure flattens, so that far contracts stay near
     raw = path.spot * np.exp(path.slope * (1 - np.exp(-bend * years)) / bend)
     closes = np.where(quoted, np.round(np.round(raw / product.ticksize) * product.ticksize, 6), np.nan)
-    future, session = np.nonzero(quoted)
+    # Volatilities count from the day after: the first session has them, and no bars, so that none is without.
+    future, session = np.nonzero(quoted & (path.days > path.days[0]))
     bars = pa.table(
         {
             "contractname": pa.array([name for name, *_ in futures]).take(pa.array(future)),
