@@ -8,6 +8,8 @@ class ExoRegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from . import groups
         from .runs import schedules
 
+        post_migrate.connect(groups.make_groups, sender=self, dispatch_uid="exo_registry groups")
         post_migrate.connect(schedules.ensure, sender=self, dispatch_uid="exo_registry schedules")

@@ -2,6 +2,7 @@
 
 from .checks import Draft, Problem, definition_problems, draft_of
 from .file import FileProblem, RegistryErrors, Report, export_registry, import_registry
+from .removal import activation_problems, definition_removal_problems, product_removal_problems
 from .series import SyncReport, sync_series
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "RegistryErrors",
     "Report",
     "SyncReport",
+    "activation_problems",
     "definition_problems",
+    "definition_removal_problems",
     "draft_of",
     "export_registry",
     "import_registry",
+    "product_removal_problems",
     "sync_series",
 ]

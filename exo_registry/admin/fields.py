@@ -1,0 +1,120 @@
+"""Form fields for values that a plain text box would make hard to write: months, codes, JSON, known names."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+class MonthsField(forms.TypedMultipleChoiceField):
+    """Months as check boxes; the value is a list of numbers from 1 to 12."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=list(enumerate(MONTHS, start=1)), coerce=int, **kwargs)
+        self.error_messages["required"] = "Choose at least one month."
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return {str(month) for month in initial or ()} != {str(month) for month in data or ()}
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line; blank lines do not count."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, **kwargs)
+        self.widget.attrs |= {"rows": 3, "class": "vLargeTextField code", "spellcheck": "false"}
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != self.to_python(data)
+
+
+class ParametersField(forms.CharField):
+    """An algorithm's parameters as JSON. Says where the text is wrong, and refuses a name given twice."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=True, **kwargs)
+        self.widget.attrs |= {"rows": 16, "class": "vLargeTextField code", "spellcheck": "false"}
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else pretty_json({} if value is None else value)
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return {}
+        try:
+            return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            raise ValidationError(f"Not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        except RecursionError as error:
+            raise ValidationError("Nested too deeply to be parameters.") from error
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return (initial or {}) != self.to_python(data)
+        except ValidationError:
+            return True
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name} is given twice; keep one.")
+        found[name] = value
+    return found
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number that can be kept; give a finite one.")
+
+
+def pretty_json(value: Any, width: int = 88, indent: int = 0) -> str:
+    """JSON for people: a part that fits on its line stays on it."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if indent + len(flat) <= width or not isinstance(value, dict | list) or not value:
+        return flat
+    pad = " " * (indent + 2)
+    if isinstance(value, dict):
+        keys = [json.dumps(key, ensure_ascii=False) + ": " for key in value]
+        parts = [f"{key}{pretty_json(item, width, indent + 2)}" for key, item in zip(keys, value.values(), strict=True)]
+        opening, closing = "{}"
+    else:
+        parts = [pretty_json(item, width, indent + 2) for item in value]
+        opening, closing = "[]"
+    return f"{opening}\n{pad}" + f",\n{pad}".join(parts) + f"\n{' ' * indent}{closing}"
+
+
+class KnownNames(forms.TextInput):
+    """A text box that offers known names and takes any; what is typed is checked by the field."""
+
+    template_name = "admin/widgets/known_names.html"
+
+    def __init__(self, names: Callable[[], Iterable[str]], attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"autocomplete": "off", "spellcheck": "false", "class": "vTextField"} | (attrs or {}))
+        self.names = names
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        list_id = f"{context['widget']['attrs'].get('id', name)}_names"
+        context["widget"]["attrs"]["list"] = list_id
+        context["widget"] |= {"list_id": list_id, "names": list(self.names())}
+        return context

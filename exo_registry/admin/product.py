@@ -1,0 +1,181 @@
+"""Products: the form of their rules, the list, import and export, and the backfill action."""
+
+import zoneinfo
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from import_export.admin import ImportExportMixin
+from import_export.formats.base_formats import CSV
+from simple_history.admin import SimpleHistoryAdmin
+
+from exo_registry import registry
+from exo_registry.models import Product, Revision, Run, Series
+from exo_registry.registry.entries import PRODUCT_KEYS
+
+from .backfill import BackfillMixin
+from .base import admin_list, page, problem_list
+from .deletion import Deleted, deleted_with
+from .fields import KnownNames, LinesField, MonthsField
+from .product_csv import ProductResource
+
+
+def _time_zones() -> list[str]:
+    return sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+
+
+def _calendar_names() -> list[str]:
+    import pandas_market_calendars  # a slow import, and only this form needs it
+
+    return sorted(pandas_market_calendars.get_calendar_names())
+
+
+class ProductForm(forms.ModelForm):
+    """Checks each value at its field, and that no definition would lose a series that it reads."""
+
+    rollover_months = MonthsField(help_text="Months of the futures that are held.")
+    option_codes = LinesField(
+        required=False,
+        help_text="Option series that may be held: one regular expression a line, matching the whole code, such as "
+        "^EW$ (^$ is the standard series). Empty: all.",
+    )
+
+    class Meta:
+        model = Product
+        fields = tuple(name for name in PRODUCT_KEYS if name != "synthetic")
+        widgets = {
+            "decision_time": forms.TimeInput({"type": "time"}, format="%H:%M"),
+            "execution_time": forms.TimeInput({"type": "time"}, format="%H:%M"),
+            "timezone": KnownNames(_time_zones),
+            "calendar": KnownNames(_calendar_names),
+        }
+
+    def clean_exchangesymbol(self) -> str:
+        symbol = self.cleaned_data["exchangesymbol"]
+        alike = Product.objects.filter(exchangesymbol__iexact=symbol).exclude(pk=self.instance.pk).first()
+        if alike and alike.exchangesymbol != symbol:
+            raise ValidationError(f"There is a product {alike} already, and case alone does not tell two apart.")
+        return symbol
+
+    def clean_active(self) -> bool:
+        active = self.cleaned_data["active"]
+        symbol = self.instance.exchangesymbol or self.cleaned_data.get("exchangesymbol")
+        if symbol and active != bool(self.instance.pk and self.initial.get("active")):
+            found = registry.activation_problems(symbol, active=active)
+            if found:
+                raise ValidationError([f"EXO definition {one.definition}: {one.message}" for one in found])
+        return active
+
+
+@admin.register(Product)
+class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
+    form = ProductForm
+    resource_classes = (ProductResource,)
+    formats = import_formats = export_formats = (CSV,)
+    backfill_choice = "products"
+    list_display = (
+        "exchangesymbol", "description", "active", "pricing_model", "days_before_expiration", "data_revision",
+        "series_link", "last_run", "view",
+    )  # fmt: skip
+    list_filter = ("active", "synthetic", "exchange", "currency", "pricing_model")
+    search_fields = ("exchangesymbol", "description", "exchange")
+    readonly_fields = ("synthetic",)
+    actions = ("backfill", "activate", "deactivate")
+    fieldsets = (
+        (None, {"fields": ("exchangesymbol", "description", ("exchange", "currency"), "active", "synthetic")}),
+        (
+            "Contract",
+            {
+                "fields": (
+                    ("ticksize", "tickvalue"),
+                    ("optionticksize", "optiontickvalue"),
+                    "optionstrikeincrement",
+                    "pricing_model",
+                )
+            },
+        ),
+        ("Clock", {"fields": ("timezone", ("decision_time", "execution_time"), "calendar")}),
+        ("Rolling", {"fields": ("rollover_months", "days_before_expiration", "option_codes")}),
+        ("Limits and costs", {"fields": (("futures_limit", "strikes_limit"), ("cost_future", "cost_option"))}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        newest = Revision.objects.filter(product=OuterRef("pk")).order_by().values("product").annotate(n=Max("number"))
+        series = Series.objects.filter(product=OuterRef("pk")).order_by().values("product").annotate(n=Count("pk"))
+        last = Run.objects.filter(steps__product=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                newest_revision=Subquery(newest.values("n")),
+                series_count=Coalesce(Subquery(series.values("n")), 0),
+                last_run_id=Subquery(last),
+            )
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        # Series and market data are filed under the symbol.
+        return (*self.readonly_fields, "exchangesymbol") if obj else self.readonly_fields
+
+    @admin.display(description="data", ordering="newest_revision")
+    def data_revision(self, product: Product) -> str:
+        return f"revision {product.newest_revision}" if product.newest_revision else "none yet"
+
+    @admin.display(description="series", ordering="series_count")
+    def series_link(self, product: Product) -> SafeString | int:
+        count = product.series_count
+        return admin_list(Series, count, product__id__exact=product.pk) if count else 0
+
+    @admin.display(description="last run", ordering="last_run_id")
+    def last_run(self, product: Product) -> SafeString | str:
+        return page(Run(pk=product.last_run_id)) if product.last_run_id else ""
+
+    @admin.display(description="page")
+    def view(self, product: Product) -> SafeString:
+        return page(product, "View")
+
+    def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        registry.sync_series()
+
+    def get_deleted_objects(self, objs: Iterable[Product], request: HttpRequest) -> Deleted:
+        products = list(objs)
+        obstacles = registry.product_removal_problems(products)
+        return deleted_with(products, Series.objects.filter(product__in=products), request, obstacles)
+
+    @admin.action(description="Put selected products in calculation", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._set_active(request, queryset, active=True)
+
+    @admin.action(description="Take selected products out of calculation", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._set_active(request, queryset, active=False)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Product], *, active: bool) -> None:
+        changed = []
+        for product in queryset.exclude(active=active):
+            problems = registry.activation_problems(product.exchangesymbol, active=active)
+            if problems:
+                lines = [f"{product} is left as it was. EXO definition {p.definition}: {p.message}" for p in problems]
+                self.message_user(request, problem_list(lines), messages.ERROR)
+                continue
+            product.active = active
+            product.save(update_fields=["active"])
+            self.log_change(request, product, "Put in calculation." if active else "Taken out of calculation.")
+            changed.append(product.exchangesymbol)
+        registry.sync_series()
+        if changed:
+            what = "in calculation" if active else "out of calculation"
+            self.message_user(request, f"{', '.join(changed)}: now {what}.", messages.SUCCESS)
+
+    def has_import_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def has_export_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return self.has_view_permission(request)

@@ -1,0 +1,52 @@
+"""Products as a CSV file, for import with a preview and for export. EXO definitions go in registry files."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from import_export import fields, resources, widgets
+
+from exo_registry import registry
+from exo_registry.models import Product
+
+
+class WordsWidget(widgets.Widget):
+    """A list in one cell, its parts separated by spaces, as market packs have it: 3 6 9 12."""
+
+    def __init__(self, kind: type = str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> list[Any]:
+        try:
+            return [self.kind(part) for part in str(value or "").split()]
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a list of numbers separated by spaces.") from error
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return " ".join(str(part) for part in value or ())
+
+
+class ProductResource(resources.ModelResource):
+    """A row changes the product with its symbol, or makes it. Columns that a file leaves out keep their values."""
+
+    rollover_months = fields.Field("rollover_months", "rollover_months", widget=WordsWidget(int))
+    option_codes = fields.Field("option_codes", "option_codes", widget=WordsWidget())
+
+    class Meta:
+        model = Product
+        import_id_fields = ("exchangesymbol",)
+        exclude = ("id", "active", "synthetic")  # going into calculation is a click of its own, with its own check
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+        use_transactions = True
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        symbol = str(row.get("exchangesymbol") or "").strip()
+        if not symbol:
+            raise ValidationError("exchangesymbol: is needed and missing.")
+        row["exchangesymbol"] = symbol
+
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
+        if not kwargs.get("dry_run"):
+            registry.sync_series()
