@@ -154,6 +154,7 @@ def _read_csv(name: str, path: Path, problems: Problems) -> SourceTable | None:
                 "Give each row one value a column, and quote values that hold a comma",
                 line=line,
             )
+    data = data.select([column for column in data.column_names if column in PACK[name]])  # all, if none was known
     extra = tuple(column for column in header if column not in PACK[name])
     numbers = lambda: _line_numbers(path, data.num_rows, len(header))  # noqa: E731
     return SourceTable(name, path.name, data, extra, numbers, in_lines=True)

@@ -1,5 +1,6 @@
 """importmarket FOLDER: check a market pack and load it."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -20,20 +21,23 @@ class Command(BaseCommand):
         parser.add_argument("--activate", action="store_true", help="put the pack's products in calculation")
 
     def handle(self, *args, folder: Path, activate: bool, **options):
-        console = Console(file=self.stdout, soft_wrap=True)
-        with console.status(f"{folder}: reading") as status:
-            try:
+        terminal = Console(stderr=True)
+        status = terminal.status(f"{folder}: reading") if terminal.is_terminal else nullcontext()
+        try:
+            with status:
                 report = import_pack(
-                    folder, activate=activate, progress=lambda stage: status.update(f"{folder}: {stage}")
+                    folder,
+                    activate=activate,
+                    progress=lambda stage: terminal.is_terminal and status.update(f"{folder}: {stage}"),
                 )
-            except NotADirectoryError as error:
-                raise CommandError(str(error), returncode=2) from error
-            except PackErrors as error:
-                raise CommandError(str(error), returncode=1) from error
+        except NotADirectoryError as error:
+            raise CommandError(str(error), returncode=2) from error
+        except PackErrors as error:
+            raise CommandError(str(error), returncode=1) from error
         for line in report.warning_lines:
             self.stderr.write(f"warning: {line}")
         if options["verbosity"]:
-            console.print(_summary(report))
+            Console(file=self.stdout, soft_wrap=True).print(_summary(report))
 
 
 def _summary(report: ImportReport) -> Table | str:
