@@ -200,6 +200,7 @@ def random_markets(**fixed: object) -> st.SearchStrategy[Market]:
         "rollover_months": st.sampled_from([tuple(range(1, 13)), (3, 6, 9, 12), (1, 2, 4, 5)]),
         "futures_limit": st.integers(1, 4),
         "strikes_limit": st.sampled_from([3, 20]),
+        "strikes": st.sampled_from([6, 11]),
     }
     pinned = {name: st.just(value) for name, value in fixed.items()}
     return st.builds(random_market, **(drawn | pinned))
