@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from .views import book, product, runs, search, series
+from .views import book, health, product, runs, search, series
 
 urlpatterns = [
     path("", book.book, name="book"),
+    path("healthz", health.healthz, name="healthz"),
     path("search/", search.search, name="search"),
     path("series/<str:name>/", series.series, name="series"),
     path("series/<str:name>/chart.json", series.chart, name="series-chart"),

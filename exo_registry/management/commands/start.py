@@ -100,7 +100,8 @@ def children(host: str, port: int) -> list[Child]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     web = [
         sys.executable, "-m", "gunicorn", "exoweb.wsgi", "--bind", f"{host}:{port}",
-        "--chdir", str(settings.BASE_DIR), "--workers", "2", "--threads", "4", "--access-logfile", "-",
+        "--chdir", str(settings.BASE_DIR), "--workers", "2", "--threads", "4",
+        "--access-logfile", "-", "--no-control-socket",
     ]  # fmt: skip
     home = {"EXOWEB_HOME": str(settings.HOME)}
     return [
