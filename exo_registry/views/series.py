@@ -4,14 +4,15 @@ import difflib
 import inspect
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from exo_registry import catalogue, series_data
-from exo_registry.models import Series
+from exo_registry.models import Revision, Series, Step, Trade
 from exo_registry.models.run import ACTIVE
 
 from .conditional import conditional
@@ -25,7 +26,7 @@ SHOWN = 200  # rows of a table before "show all"
 @require_safe
 def series(request: HttpRequest, name: str) -> HttpResponse:
     """One series by name; an unknown name gets the nearest ones."""
-    one = Series.objects.select_related("product", "definition").defer("state").filter(name=name).first()
+    one = with_context(Series.objects.all()).filter(name=name).first()
     if one is None:
         return unknown(request, name)
     row = series_rows([one])[0]
@@ -35,16 +36,30 @@ def series(request: HttpRequest, name: str) -> HttpResponse:
         "series": one,
         "product": one.product,
         "row": row,
-        "step": one.steps.filter(status__in=ACTIVE).select_related("run").first(),
         "trades": trades if everything else trades[:SHOWN],
-        "trades_count": trades.count(),
         "gaps": one.gaps.order_by("-date")[:SHOWN] if one.gaps_count else [],
         "reasons": stale_reasons(row),
-        "revision": one.product.revisions.values_list("number", flat=True).first(),
         "ranges": RANGES,
         **methodology(one),
     }
     return render(request, "series.html", context)
+
+
+def with_context(found: QuerySet[Series]) -> QuerySet[Series]:
+    """Series with what their page says about them, all in one query."""
+    revisions = Revision.objects.filter(product=OuterRef("product")).order_by("-number")
+    active = Step.objects.filter(series=OuterRef("pk"), status__in=ACTIVE).order_by("-run")
+    counted = Trade.objects.filter(series=OuterRef("pk")).order_by().values("series").annotate(count=Count("pk"))
+    return (
+        found.select_related("product", "definition")
+        .defer("state")
+        .annotate(
+            trades_count=Coalesce(Subquery(counted.values("count")), 0),
+            newest_revision=Subquery(revisions.values("number")[:1]),
+            active_run=Subquery(active.values("run")[:1]),
+            active_status=Subquery(active.values("status")[:1]),
+        )
+    )
 
 
 @require_safe
