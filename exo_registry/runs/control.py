@@ -62,6 +62,7 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
     series = [step.series_id for step in chosen.exclude(status__in=ACTIVE)]
     try:
         with transaction.atomic():
+            held = Run.objects.select_for_update().get(pk=run.pk)  # nobody closes it meanwhile
             count = chosen.update(
                 status=Status.WAITING,
                 attempt=0,
@@ -74,7 +75,10 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
             )
             if not count:
                 return 0
-            Run.objects.filter(pk=run.pk).update(status=Status.WAITING, cancel_requested=False, finished=None)
+            running = held.steps.filter(status=Status.RUNNING).exists()
+            held.status = Status.RUNNING if running else Status.WAITING
+            held.cancel_requested, held.finished = False, None
+            held.save(update_fields=["status", "cancel_requested", "finished"])
             events.record("run", f"Run {run.pk} {what}: {count} steps.", run=run, user=user)
             run.refresh_from_db()
             if queue:

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 
 from django.db import close_old_connections, connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -171,21 +171,21 @@ def _release(lease: Lease) -> None:
 
 
 @when_locked
+@transaction.atomic
 def close_if_ended(run: Run) -> bool:
     """End the run when its last step has ended; its status follows from theirs. True if this call did it.
 
-    Whoever ends the last step comes by here after it, so that no run stays open; only one call succeeds.
+    Whoever ends the last step comes by here after it, so that no run stays open. The run's row is locked before its
+    steps are looked at: of several who try one succeeds, and none closes a run that is being opened again.
     """
-    found = set(run.steps.order_by().values_list("status", flat=True).distinct())
-    if found & set(ACTIVE):
+    held = Run.objects.select_for_update().get(pk=run.pk)
+    counts = dict(held.steps.order_by().values_list("status").annotate(Count("pk")))
+    if held.status not in ACTIVE or any(status in ACTIVE for status in counts):
         return False
-    status = next((one for one in (Status.CANCELLED, Status.FAILED) if one in found), Status.DONE)
-    left = Step.objects.filter(run=OuterRef("pk"), status__in=ACTIVE)
-    open_run = Run.objects.filter(~Exists(left), pk=run.pk, status__in=ACTIVE)
-    if not open_run.update(status=status, finished=timezone.now()):
-        return False
-    counts = {one: run.steps.filter(status=one).count() for one in ENDED if one in found}
-    summary = ", ".join(f"{count} {one}" for one, count in counts.items())
-    level = "error" if status == Status.FAILED else "info"
-    events.record("run", f"Run {run.pk} {status}: {summary}.", level=level, run=run)
+    held.status = next((one for one in (Status.CANCELLED, Status.FAILED) if one in counts), Status.DONE)
+    held.finished = timezone.now()
+    held.save(update_fields=["status", "finished"])
+    summary = ", ".join(f"{counts[status]} {status}" for status in ENDED if status in counts)
+    level = "error" if held.status == Status.FAILED else "info"
+    events.record("run", f"Run {run.pk} {held.status}: {summary}.", level=level, run=run)
     return True

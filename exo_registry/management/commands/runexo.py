@@ -1,5 +1,6 @@
 """Compute EXO series: the newest session, or a backfill."""
 
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,10 @@ class Command(BaseCommand):
 
     def handle(self, **options) -> None:
         self._check(options)
+        with _quiet_log(options["verbosity"] < 2):
+            self._plan_and_run(options)
+
+    def _plan_and_run(self, options: dict) -> None:
         stages = Stages()
         with stages.time("plan"):
             planned = self._plan(options)
@@ -127,6 +132,19 @@ class Command(BaseCommand):
                 self.stdout.write(f"{step.series.name}: {step.sessions_done:,} sessions{gaps}")
             else:
                 self.stderr.write(self.style.ERROR(f"{step.series.name} {step.status}: {step.error or step.reason}"))
+
+
+@contextmanager
+def _quiet_log(quiet: bool) -> Iterator[None]:
+    """Keep the process's log off the terminal: what happens is printed, and the run's own log has the rest."""
+    logger = logging.getLogger("exo_registry")
+    before = logger.level
+    if quiet:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

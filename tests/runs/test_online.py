@@ -1,0 +1,62 @@
+"""Bringing series up to the newest session."""
+
+import pytest
+
+from exo_registry.models import Point, Run, Series
+from exo_registry.runs import online, plan, tasks
+
+from .conftest import DAYS, START, rows
+
+pytestmark = pytest.mark.django_db
+
+
+def now(es, **more) -> Run:
+    run = online.run_now([es], **more)
+    tasks.work(run.pk, es.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_the_newest_session_is_added(es, contfut, compute, bars):
+    compute(start=START)
+    bars("ES", DAYS[100:101])
+    run = now(es)
+    step = run.steps.get()
+    assert (run.kind, run.source, run.status) == ("online", "schedule", "done")
+    assert (step.from_start, step.sessions_done, step.rows_written) == (False, 1, 1)
+    assert Series.objects.get().last_session == DAYS[100]
+
+
+def test_missed_sessions_are_caught_up_by_the_same_step(es, contfut, compute, bars):
+    compute(start=START)
+    bars("ES", DAYS[100:110])
+    assert now(es).steps.get().sessions_done == 10
+
+
+def test_a_hole_is_mended_before_the_series_goes_on(es, contfut, compute, bars):
+    compute(start=START)
+    Point.objects.filter(date=DAYS[50]).delete()
+    bars("ES", DAYS[100:101])
+    step = now(es).steps.get()
+    assert (step.from_start, step.rows_written) == (True, 2)
+    assert [point[1] for point in rows("ES_ContFut")[0]] == DAYS[:101]
+
+
+def test_nothing_new_is_nothing_to_do(es, contfut, compute):
+    compute(start=START)
+    with pytest.raises(plan.NothingToDo, match="up to date"):
+        online.run_now([es])
+
+
+def test_a_series_never_backfilled_is_refused(es, contfut):
+    with pytest.raises(plan.NothingToDo, match="ES_ContFut: never backfilled: give a date with -B"):
+        online.run_now([es])
+    assert Run.objects.count() == 0
+
+
+def test_one_never_backfilled_does_not_stop_the_others(es, contfut, make_definition, compute, bars):
+    compute(start=START)
+    make_definition("New")
+    bars("ES", DAYS[100:101])
+    assert online.plan_now([es]).problems == ["ES_New: never backfilled: give a date with -B."]
+    assert [step.series.name for step in now(es).steps.all()] == ["ES_ContFut"]
