@@ -1,0 +1,163 @@
+"""Run pages: planning and starting, progress, log, cancel and retry."""
+
+import datetime as dt
+import re
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from exo_registry import events
+from exo_registry.models import Run, Step
+from exo_registry.views.runs import Pace
+from tests.runs.markets import import_bars, weekdays
+
+from .builders import make_series
+
+DAYS = weekdays("2020-01-06", 60)
+
+
+@pytest.fixture
+def market(es, tmp_path):
+    """Sixty sessions of ES."""
+    import_bars(tmp_path / "pack", "ES", DAYS)
+
+
+@pytest.fixture
+def run(contfut):
+    """A run in the middle of its only step."""
+    run = Run.objects.create(
+        kind="backfill", source="page", status="running", started=timezone.now() - dt.timedelta(seconds=10)
+    )
+    Step.objects.create(
+        run=run,
+        series=contfut,
+        product=contfut.product,
+        position=0,
+        status="running",
+        sessions_done=40,
+        sessions_total=100,
+    )
+    events.record("run", "First line", run=run)
+    return run
+
+
+def end(run, status):
+    run.steps.update(status=status)
+    Run.objects.filter(pk=run.pk).update(status=status, finished=timezone.now())
+
+
+def test_without_runs_it_says_what_a_run_is(operator):
+    text = operator.get("/runs/").text
+    assert "Nothing has run yet" in text
+    assert reverse("run-new") in text
+
+
+def test_the_list_counts_steps(viewer, run):
+    text = viewer.get("/runs/").text
+    assert "0 of 1" in text
+    assert "running" in text
+
+
+def test_an_active_run_polls_and_an_ended_one_stops(viewer, run):
+    text = viewer.get(f"/runs/{run.pk}/").text
+    assert 'hx-trigger="every 1s"' in text
+    assert "40 of 100" in text
+    assert "First line" in text
+    end(run, "done")
+    for address in (f"/runs/{run.pk}/", f"/runs/{run.pk}/progress/"):
+        assert "hx-trigger" not in viewer.get(address).text
+
+
+def test_a_poll_brings_new_lines_of_the_log_only(viewer, run):
+    page = viewer.get(f"/runs/{run.pk}/").text
+    address = re.search(r'hx-get="([^"]+)"', page)[1]
+    events.record("run", "Second line", run=run)
+    fragment = viewer.get(address).text
+    assert "<html" not in fragment
+    assert "Second line" in fragment
+    assert "First line" not in fragment
+    assert "Second line" not in viewer.get(re.search(r'hx-get="([^"]+)"', fragment)[1]).text
+
+
+def test_errors_are_shown_and_can_be_retried(operator, run):
+    run.steps.update(error="ESH20 has no bar on 2020-02-03: import it, then retry.")
+    end(run, "failed")
+    text = operator.get(f"/runs/{run.pk}/").text
+    assert "ESH20 has no bar on 2020-02-03" in text
+    assert "Retry 1 failed" in text
+    assert operator.post(reverse("run-retry", args=[run.pk]))["Location"] == f"/runs/{run.pk}/"
+    assert run.steps.get().status == "waiting"
+
+
+def test_cancelling_stops_what_waits(operator, run):
+    run.steps.update(status="waiting")
+    assert operator.post(reverse("run-cancel", args=[run.pk]))["Location"] == f"/runs/{run.pk}/"
+    assert run.steps.get().status == "cancelled"
+    assert "Resume" in operator.get(f"/runs/{run.pk}/").text
+
+
+def test_pace_says_rate_and_time_left():
+    now = timezone.now()
+    run = Run(status="running", started=now - dt.timedelta(seconds=10))
+    run.sessions_done, run.sessions_total = 40, 100
+    pace = Pace.of(run, now)
+    assert pace.rate == pytest.approx(4)
+    assert pace.left == dt.timedelta(seconds=15)
+    assert Pace.of(Run(status="waiting")) == Pace(None, None, None)
+
+
+def test_the_plan_is_shown_before_it_is_started(operator, es, market):
+    make_series(es, points=0)
+    text = operator.get("/runs/new/", {"series": "ES_ContFut"}).text
+    assert "first backfill" in text
+    assert 'value="2020-01-06"' in text  # the first session there is
+    assert not Run.objects.exists()
+
+
+def test_changing_the_form_brings_the_plan_alone(operator, es, market):
+    make_series(es, points=0)
+    asked = {"series": "ES_ContFut", "start": "2020-02-03"}
+    text = operator.get("/runs/new/", asked, headers={"hx-request": "true"}).text
+    assert "<html" not in text
+    assert "2020-02-03" in text
+
+
+def test_starting_makes_and_queues_a_run(operator, olga, es, market):
+    make_series(es, points=0)
+    response = operator.post("/runs/new/", {"series": "ES_ContFut", "start": "2020-01-06"})
+    run = Run.objects.get()
+    assert response["Location"] == f"/runs/{run.pk}/"
+    assert (run.user, run.source, run.steps.get().series.name) == (olga, "page", "ES_ContFut")
+
+
+def test_a_second_request_is_refused_with_a_link_to_the_first(operator, es, market):
+    make_series(es, points=0)
+    for _ in range(2):
+        response = operator.post("/runs/new/", {"series": "ES_ContFut", "start": "2020-01-06"})
+    run = Run.objects.get()
+    assert response.status_code == 200
+    assert f"Open run {run.pk}" in response.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"start": "01/06/2020"}, "Start: not a date: write it as YYYY-MM-DD."),
+        (
+            {"start": "2020-02-01", "until": "2020-01-01"},
+            "2020-01-01 is before the first session asked for, 2020-02-01.",
+        ),
+        ({"series": "ES_Nothing"}, "ES_Nothing"),
+        ({"mode": "again"}, "again"),
+    ],
+)
+def test_a_bad_request_is_explained_and_starts_nothing(operator, es, market, asked, message):
+    make_series(es, points=0)
+    response = operator.post("/runs/new/", asked)
+    assert message in response.text
+    assert not Run.objects.exists()
+
+
+def test_an_unknown_run_is_not_found(viewer):
+    assert viewer.get("/runs/99/").status_code == 404
