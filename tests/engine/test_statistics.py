@@ -15,11 +15,12 @@ from tests.engine.markets import weekdays
 CASES = 1000
 NO_TRADES = {"date": [], "contract": [], "qty": [], "value": []}
 CAPITAL = 50_000.0
+DATES = weekdays("2020-01-01", 600)
 TOLERANCE = 1e-9  # relative; the two add up in different orders
 
 
-def points(exo, dates=None, opened=None, costs=None, first="2020-01-01"):
-    dates = weekdays(first, len(exo)) if dates is None else dates
+def points(exo, dates=None, opened=None, costs=None):
+    dates = DATES[: len(exo)] if dates is None else dates
     return {
         "date": dates,
         "exo": list(exo),
@@ -50,10 +51,10 @@ def test_agrees_with_an_independent_library():
     """Statistics of simple returns as they are. Totals, drawdown and months, which it compounds, through logarithms:
     a compounded return of exp(change / capital) - 1 a session is an added one of change / capital."""
     rng = np.random.default_rng(2020)
-    for _ in range(CASES):
+    for case in range(CASES):
         exo = random_series(rng)
         found = performance(points(exo), NO_TRADES, capital=CAPITAL)
-        dates = pd.DatetimeIndex(weekdays("2020-01-01", len(exo)))[1:]
+        dates = pd.DatetimeIndex(DATES[1 : len(exo)])
         returns = pd.Series(np.diff(exo) / CAPITAL, dates)
         compounded = np.expm1(returns)
         wanted = {
@@ -69,6 +70,8 @@ def test_agrees_with_an_independent_library():
                 assert not np.isfinite(value), name
             else:
                 assert ours == pytest.approx(value, rel=TOLERANCE, abs=1e-12), name
+        if case % 10:  # pandas takes its time over months
+            continue
         months = np.log1p(empyrical.aggregate_returns(compounded, "monthly")) * CAPITAL
         listed = [change for row in found.months for change in row.months if change is not None]
         assert listed == pytest.approx(months.to_list(), rel=TOLERANCE, abs=1e-6)
@@ -82,6 +85,9 @@ def test_drawdown_dates_by_brute_force(seed):
     falls = [(max(exo[: at + 1]) - value, at) for at, value in enumerate(exo)]
     fall, trough = max(falls, key=lambda pair: (pair[0], -pair[1]))
     assert found.max_drawdown == fall
+    if not fall:
+        assert (found.peak, found.trough, found.recovery) == (None, None, None)
+        return
     assert found.trough == table["date"][trough]
     peak = table["date"].index(found.peak)
     assert exo[peak] == max(exo[: trough + 1])
@@ -92,13 +98,7 @@ def test_drawdown_dates_by_brute_force(seed):
 
 def test_by_hand():
     # A year and a day of calendar time between the first and the last point.
-    dates = [
-        dt.date(2020, 1, 31),
-        dt.date(2020, 2, 3),
-        dt.date(2020, 2, 28),
-        dt.date(2020, 3, 31),
-        dt.date(2021, 1, 31),
-    ]
+    dates = list(map(dt.date.fromisoformat, ("2020-01-31", "2020-02-03", "2020-02-28", "2020-03-31", "2021-01-31")))
     found = performance(points([0, 300, 100, 400, 500], dates), NO_TRADES, capital=1000.0)
     assert found.years == pytest.approx(366 / 365.25)
     assert found.profit == 500
@@ -133,26 +133,9 @@ def test_no_points():
 def test_one_point():
     found = performance(points([-5.0], costs=[5.0]), NO_TRADES, capital=1000.0)
     assert (found.points, found.profit, found.total_return, found.costs) == (1, -5.0, -0.005, 5.0)
-    for name in [
-        "years",
-        "annual_profit",
-        "annual_return",
-        "annual_deviation",
-        "volatility",
-        "sharpe",
-        "sortino",
-        "max_drawdown",
-        "drawdown_return",
-        "peak",
-        "trough",
-        "recovery",
-        "calmar",
-        "hit_rate",
-        "best",
-        "worst",
-        "turnover",
-        "average_holding",
-    ]:
+    kept = {"points", "gaps", "changes_over_gaps", "first", "last", "capital", "profit", "total_return", "months"}
+    kept |= {"trades", "contracts_traded", "in_market", "costs"}
+    for name in {field.name for field in dataclasses.fields(found)} - kept:
         assert getattr(found, name) is None, name
 
 
