@@ -2,6 +2,10 @@
 
 from django.db import connections
 
+EVERY_MINUTE = {
+    "Reconcile runs": "exo_registry.runs.control.reconcile",
+    "Send notifications": "exo_registry.notify.send_digest",
+}
 
 def ensure(using: str = "default", **_signal: object) -> None:
     """Make the missing schedules. Called after `migrate`; does nothing while django-q has no tables yet."""
@@ -9,12 +13,8 @@ def ensure(using: str = "default", **_signal: object) -> None:
 
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
-    Schedule.objects.using(using).get_or_create(
-        name="Reconcile runs",
-        defaults={
-            "func": "exo_registry.runs.control.reconcile",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 1,
-            "repeats": -1,
-        },
-    )
+    for name, func in EVERY_MINUTE.items():
+        Schedule.objects.using(using).get_or_create(
+            name=name,
+            defaults={"func": func, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+        )

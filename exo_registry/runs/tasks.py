@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable
 
-from django.db import close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -132,6 +132,11 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
         _end(lease, Status.FAILED, f"{step.series.name} failed: {traceback.format_exc()}", error=str(error))
     except EngineError as error:
         _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
+    except (OperationalError, InterfaceError):
+        # The database is away: nothing can be written about it now. The lease runs out, and the reconciler
+        # gives the step to another worker.
+        log.exception("run %s: %s: the database does not answer", step.run_id, step.series.name)
+        raise
     except Exception as error:
         log.exception("run %s: %s", step.run_id, step.series.name)
         short = f"Unexpected {type(error).__name__}: {error}. The run's log has the details."

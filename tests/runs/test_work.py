@@ -4,13 +4,13 @@ import datetime as dt
 import uuid
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from algorithms.continuous_future import ContinuousFuture
 from exo_registry.models import Event, Point, Run, Series, Status, Step, Trade
 from exo_registry.runs import compute as computing
-from exo_registry.runs import lease, plan, tasks
+from exo_registry.runs import control, lease, plan, tasks
 
 from .conftest import DAYS, START, rows
 
@@ -184,6 +184,21 @@ def test_a_failure_while_storing_leaves_everything_as_it_was(run, es, monkeypatc
     assert "Traceback" in Event.objects.get(step=step).message
     run.refresh_from_db()
     assert run.status == "failed"
+
+
+def test_a_database_that_goes_away_is_not_the_steps_failure(run, es, monkeypatch):
+    def fail(*_args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(tasks, "store", fail)
+    with pytest.raises(OperationalError):
+        tasks.work(run.pk, es.pk)
+    assert run.steps.get().status == "running"
+    monkeypatch.undo()
+    expire(run.steps.get())
+    assert control.reconcile().startswith("1 freed")
+    tasks.work(run.pk, es.pk)
+    assert run.steps.get().status == "done"
 
 
 def test_an_algorithm_that_fails_is_named_with_its_session(run, es, monkeypatch):

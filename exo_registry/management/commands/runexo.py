@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from exo_registry.management import arguments
 from exo_registry.models import Run, Status, Step
@@ -122,6 +123,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             control.cancel(run)
             raise CommandError(f"Run {run.pk} cancelled.", returncode=SOME_FAILED) from None
+        except DatabaseError as error:
+            message = f"The database does not answer ({error}). Run {run.pk} goes on with the workers once it does."
+            raise CommandError(message, returncode=SOME_FAILED) from error
         finally:
             signal.signal(signal.SIGTERM, before)
 
