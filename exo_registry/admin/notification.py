@@ -29,7 +29,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        test = self.admin_site.admin_view(method_decorator(require_POST)(self.test_view))
+        test = self.admin_site.admin_view(self.test_view)
         return [path("test/", test, name="exo_registry_notifierstate_test"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
@@ -49,6 +49,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/exo_registry/notifierstate/page.html", context)
 
+    @method_decorator(require_POST)
     def test_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

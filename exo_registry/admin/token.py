@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -25,11 +25,10 @@ class TokenForm(forms.ModelForm):
 
 @admin.register(Token)
 class TokenAdmin(admin.ModelAdmin):
-    """Everybody sees and makes tokens of their own; a superuser, those of all."""
+    """Everybody who may make tokens sees and makes their own; a superuser, those of all."""
 
     form = TokenForm
     list_display = ("name", "user", "uses", "created", "expires", "last_used")
-    list_filter = ("user",)
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
 
@@ -37,24 +36,20 @@ class TokenAdmin(admin.ModelAdmin):
         tokens = super().get_queryset(request)
         return tokens if request.user.is_superuser else tokens.filter(user=request.user)
 
-    def get_exclude(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
-        # Whoever could name the user of a token could act as that user.
-        return () if obj is None and request.user.is_superuser else ("user",)
-
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("owner", "created", "last_used")
+        return () if obj is None else ("user", "created", "last_used")
 
-    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
-        editable = ["name", "user", "scopes", "expires"]
-        excluded = self.get_exclude(request, obj)
-        return [name for name in editable if name not in excluded] + list(self.get_readonly_fields(request, obj))
+    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        return ("name", "user", "scopes", "expires", *(() if obj is None else ("created", "last_used")))
 
-    def get_form(self, request: HttpRequest, obj: Token | None = None, change: bool = False, **kwargs: Any) -> type:
-        form = super().get_form(request, obj, change, **kwargs)
-        if obj is None and "user" not in form.base_fields:
-            # Set before validation, which looks at what the user may do.
-            return type("OwnTokenForm", (form,), {"_post_clean": _as(request.user, form)})
-        return form
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "user":
+            kwargs["initial"] = request.user.pk
+            if not request.user.is_superuser:
+                # Whoever could name another user for a token could act as that user.
+                users = db_field.remote_field.model._default_manager
+                kwargs["queryset"] = users.filter(pk=request.user.pk)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Token, form: forms.ModelForm, change: bool) -> None:
         if not change:
@@ -76,15 +71,3 @@ class TokenAdmin(admin.ModelAdmin):
     @admin.display(description="used for")
     def uses(self, token: Token) -> str:
         return ", ".join(str(Scope(scope).label) for scope in token.scopes)
-
-    @admin.display(description="user")
-    def owner(self, token: Token) -> str:
-        return str(token.user)
-
-
-def _as(user: Any, form: type[forms.ModelForm]) -> Any:
-    def post_clean(self: forms.ModelForm) -> None:
-        self.instance.user = user
-        super(form, self)._post_clean()
-
-    return post_clean

@@ -13,7 +13,7 @@ class NotifierState(models.Model):
     open = models.JSONField(default=dict, help_text="Problems told and not over, by subject.")
     over = models.JSONField(default=dict, help_text="Problems that were told and are over, which was not told yet.")
     last_sent = models.DateTimeField(null=True, blank=True)
-    streak = models.PositiveSmallIntegerField(default=0, help_text="Messages since all was last well.")
+    streak = models.PositiveSmallIntegerField(default=0, help_text="Messages since the last quiet hours.")
     failed_at = models.DateTimeField(null=True, blank=True, help_text="When sending last failed; empty: it works.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

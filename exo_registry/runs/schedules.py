@@ -7,6 +7,7 @@ EVERY_MINUTE = {
     "Send notifications": "exo_registry.notify.send_digest",
 }
 
+
 def ensure(using: str = "default", **_signal: object) -> None:
     """Make the missing schedules. Called after `migrate`; does nothing while django-q has no tables yet."""
     from django_q.models import Schedule
