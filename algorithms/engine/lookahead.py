@@ -4,12 +4,14 @@ A strategy is computed on all data, and again, for some dates D, on markets that
 not known at D's decision time: one where all of that is cut off, and one where it is replaced with noise. What the
 strategy did up to and including D must be the same, to the last bit. A strategy that peeks does something else on
 at least one of them; so does one whose rows depend on anything but its market (chance, the clock, what an earlier
-run left behind), which is told apart by computing it twice on the same data.
+run left behind), which is told apart by computing it twice on the same data. And since the newest session of a series
+is computed from a stored state, a run interrupted half-way and resumed must give the same rows, too.
 
 The series that a strategy reads are computed anew on each market, so that a future price cannot come in by them.
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -24,11 +26,12 @@ from .market import Bars, Market, Rates, Vols, day_number
 # is made from data is made from the cut data; those that ship ignore both.
 Factory = Callable[[Market, Mapping[str, History]], Algorithm]
 
-CUT, NOISE, AGAIN = "cut", "noise", "again"
+CUT, NOISE, AGAIN, RESUMED = "cut", "noise", "again", "resumed"
 WORDS = {
     CUT: "without what was not known on {known}",
     NOISE: "with noise in place of what was not known on {known}",
     AGAIN: "when computed a second time on the same data",
+    RESUMED: "when interrupted after {known} and resumed from the stored state",
 }
 
 
@@ -36,8 +39,8 @@ WORDS = {
 class Finding:
     """One difference: the first one of its experiment.
 
-    experiment: CUT, NOISE or AGAIN. known: the date whose knowledge the other market was left with. date: the session
-    that came out otherwise, None if the run failed. difference: what differs, in words.
+    experiment: CUT, NOISE, AGAIN or RESUMED. known: the date whose knowledge the other market was left with, or of the
+    interruption. date: the session that came out otherwise, None if the run failed. difference: what differs, in words.
     """
 
     experiment: str
@@ -124,15 +127,21 @@ def prove(
     dates = sorted(set(known))
     if not dates:
         return []
-    last, reads = dates[-1], reads or {}
-    rows = _rows(_outcome(factory, market, reads, first, last))
-    findings = [_compare(AGAIN, last, rows, lambda: market, factory, reads, first)]
+    last = dates[-1]
+    series = _Series(factory, reads or {}, first)
+    rows = _rows(series.compute(market, last))
+    middle = sorted(rows)[len(rows) // 2] if rows else last
     rng = np.random.default_rng(seed)
+    findings = [
+        _compare(AGAIN, last, rows, market, lambda: series.compute(market, last)),
+        _compare(RESUMED, middle, rows, market, lambda: series.compute(market, last, interrupted=middle), until=last),
+    ]
     for date in dates:
-        findings.append(_compare(CUT, date, rows, lambda d=date: market_until(market, d), factory, reads, first))
-        findings.append(
-            _compare(NOISE, date, rows, lambda d=date: market_with_noise_after(market, d, rng), factory, reads, first)
-        )
+        for experiment, other in (
+            (CUT, market_until(market, date)),
+            (NOISE, market_with_noise_after(market, date, rng)),
+        ):
+            findings.append(_compare(experiment, date, rows, other, lambda m=other, d=date: series.compute(m, d)))
     return [finding for finding in findings if finding]
 
 
@@ -143,50 +152,64 @@ def _compare(
     experiment: str,
     known: dt.date,
     rows: Rows,
-    make_market: Callable[[], Market],
-    factory: Factory,
-    reads: Mapping[str, Factory],
-    first: dt.date | None,
+    market: Market,
+    compute: Callable[[], Result],
+    until: dt.date | None = None,
 ) -> Finding | None:
-    """Compute the strategy on another market up to `known`, and look for the first session that is not the same."""
-    market = make_market()
+    """Compute the strategy in another way, and look for the first session up to `until` that is not the same."""
     try:
-        others = _rows(_outcome(factory, market, reads, first, known))
-    except EngineError as error:
+        others = _rows(compute())
+    except (EngineError, TypeError, ValueError) as error:  # the last two: a state that is not JSON
         return Finding(experiment, known, None, f"the strategy fails ({error})")
     # A day that has bars after its decision time alone is no session yet at that time.
-    sessions = set(market.dates)
-    for date in sorted(date for date in rows.keys() | others.keys() if date <= known and date in sessions):
+    sessions, until = set(market.dates), until or known
+    for date in sorted(date for date in rows.keys() | others.keys() if date <= until and date in sessions):
         difference = _difference(rows.get(date, {}), others.get(date, {}))
         if difference:
             return Finding(experiment, known, date, difference)
     return None
 
 
-def _outcome(
-    factory: Factory,
-    market: Market,
-    reads: Mapping[str, Factory],
-    first: dt.date | None,
-    last: dt.date,
-) -> Result:
-    """The strategy's rows on a market, with those of the series that it reads computed on the same market."""
-    histories: dict[str, History] = {}
+@dataclass(frozen=True)
+class _Series:
+    """How to compute the strategy on any market, with the series that it reads computed on the same market."""
 
-    def compute(make: Factory, ancestors: tuple[str, ...]) -> Result:
-        for label in make(market, histories).needs():
-            if label in histories or label not in reads:
-                continue  # a missing one is named by `run`
-            if label in ancestors:
-                raise EngineError(f"{label} needs itself, by way of {' and '.join(ancestors)}")
-            read = compute(reads[label], (*ancestors, label))
+    factory: Factory
+    reads: Mapping[str, Factory]
+    first: dt.date | None
+
+    def compute(self, market: Market, last: dt.date, interrupted: dt.date | None = None) -> Result:
+        histories: dict[str, History] = {}
+        self._add_histories(self.factory, market, last, histories, ())
+
+        def part(last: dt.date, state: dict | None) -> Result:
+            made = self.factory(market, histories)
+            return run(made, market, first=self.first, last=last, state=state, histories=histories)
+
+        if interrupted is None:
+            return part(last, None)
+        begun = part(interrupted, None)
+        ended = part(last, json.loads(json.dumps(begun.state, allow_nan=False)))
+        for name in ("points", "trades", "gaps", "warnings"):
+            getattr(begun, name).extend(getattr(ended, name))
+        return begun
+
+    def _add_histories(
+        self, factory: Factory, market: Market, last: dt.date, histories: dict[str, History], path: tuple[str, ...]
+    ) -> None:
+        """Compute what a strategy needs, what that needs first. One that nobody can make is named by `run`."""
+        for label in factory(market, histories).needs():
+            if label in path:
+                raise EngineError(f"{label} needs itself: {' needs '.join((*path, label))}")
+            if label in histories or label not in self.reads:
+                continue
+            make = self.reads[label]
+            self._add_histories(make, market, last, histories, (*path, label))
+            points = run(make(market, histories), market, first=self.first, last=last, histories=histories).points
             histories[label] = History(
-                np.array([point.date for point in read.points], "datetime64[D]"),
-                np.array([point.exo for point in read.points], np.float64),
+                np.array([point.date for point in points], "datetime64[D]"),
+                np.array([point.exo for point in points], np.float64),
             )
-        return run(make(market, histories), market, first=first, last=last, histories=histories)
-
-    return compute(factory, ())
 
 
 def _rows(result: Result) -> Rows:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from algorithms.continuous_future import ContinuousFuture
 from algorithms.engine import Algorithm, EngineError, History, Market, QuoteMissing
-from algorithms.engine.lookahead import AGAIN, CUT, NOISE, market_until, market_with_noise_after, prove
+from algorithms.engine.lookahead import AGAIN, CUT, NOISE, RESUMED, market_until, market_with_noise_after, prove
 from algorithms.engine.market import day_number
 from algorithms.regime_spread import RegimeSpread, SwingpointSpread
 from tests.engine.markets import Draft, day, random_market, random_markets, weekdays
@@ -273,6 +273,28 @@ def test_a_strategy_that_depends_on_something_else_is_told_apart(kind):
     findings = proof(Chance, market, [market.dates[10]])
     assert findings[0].experiment == AGAIN
     assert "a second time on the same data" in str(findings[0])
+
+
+@pytest.mark.parametrize("kind", ["on itself", "not in JSON", "in a set"])
+def test_a_strategy_that_keeps_what_a_state_cannot_carry_is_told(kind):
+    """A run that goes on from the stored state would otherwise differ from one that was never interrupted."""
+
+    class Counter(Trader):
+        count = 0
+
+        def wants(self, session):
+            if kind == "on itself":
+                self.count += 1
+                return float(self.count)
+            session.memory["dates"] = {session.date} if kind == "in a set" else session.date
+            return 1.0
+
+    market = random_market(1, sessions=20, holes=0.0)
+    findings = proof(Counter, market, [market.dates[10], market.dates[15]])
+    assert [f.experiment for f in findings] == [RESUMED]
+    assert f"when interrupted after {market.dates[8]} and resumed from the stored state" in str(findings[0])
+    assert (findings[0].date == market.dates[9]) == (kind == "on itself")
+    assert ("not JSON serializable" in str(findings[0])) == (kind != "on itself")
 
 
 def test_a_gap_or_a_trade_that_comes_and_goes_is_a_difference_in_words():
