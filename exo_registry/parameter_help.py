@@ -97,4 +97,14 @@ def _type(root: Schema, part: Schema) -> str:
 def _default(raw: Schema, *, required: bool) -> str:
     if required:
         return "needed"
-    return json.dumps(raw["default"]) if "default" in raw else ""
+    default = _without_empty(raw.get("default"))
+    return "" if default is None else json.dumps(default)
+
+
+def _without_empty(value: Any) -> Any:
+    """A default as one would write it: without the parts that are left out."""
+    if isinstance(value, dict):
+        return {name: _without_empty(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [_without_empty(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

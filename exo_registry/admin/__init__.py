@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 
-from . import definition, event, product, queue, run, series
+from . import definition, event, notification, product, queue, run, series, token
 
 admin.site.site_header = "exoweb"
 admin.site.site_title = "exoweb admin"
-admin.site.index_title = "Registry"
+admin.site.index_title = "Admin"
+admin.site.enable_nav_sidebar = False  # tables need the width, and breadcrumbs lead back
 
-__all__ = ["definition", "event", "product", "queue", "run", "series"]
+__all__ = ["definition", "event", "notification", "product", "queue", "run", "series", "token"]

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse_lazy
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV
@@ -24,9 +24,6 @@ from .base import admin_list, page
 from .deletion import Deleted, deleted_with
 from .fields import KnownNames, ParametersField
 
-HELP_URL = reverse_lazy("admin:exo_registry_definition_parameters")
-
-
 def _algorithm_paths() -> list[str]:
     return [info.path for info in catalogue.available()]
 
@@ -35,7 +32,8 @@ class AlgorithmWidget(KnownNames):
     """Offers the catalogue; the table of parameters follows what is chosen."""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        follows = {"data-help-url": f"{HELP_URL}?path=", "data-help-target": "parameter-help"}
+        url = reverse("admin:exo_registry_definition_parameters")
+        follows = {"data-help-url": f"{url}?path=", "data-help-target": "parameter-help"}
         return super().get_context(name, value, (attrs or {}) | follows)
 
 
@@ -50,7 +48,7 @@ class DefinitionForm(forms.ModelForm):
         widgets = {
             "algorithm": AlgorithmWidget(_algorithm_paths),
             "products": forms.CheckboxSelectMultiple,
-            "notes": forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
+            "notes": forms.Textarea({"rows": 2, "class": "vLargeTextField"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,6 +56,8 @@ class DefinitionForm(forms.ModelForm):
         if "algorithm" in self.fields:
             self.fields["algorithm"].help_text = "Dotted path of the class. Type to search the catalogue."
         if "products" in self.fields:
+            self.fields["products"].help_text = "None chosen: every active product."
+            self.fields["products"].widget.can_add_related = False
             self.fields["products"].error_messages |= {
                 "invalid_choice": "There is no product with the number %(value)s; it may have just been deleted.",
                 "invalid_pk_value": "%(pk)s is not a product.",
@@ -121,9 +121,8 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
     list_filter = ("enabled", "algorithm", "products")
     search_fields = ("name", "algorithm", "notes", "products__exchangesymbol")
     fieldsets = (
-        (None, {"fields": ("name", "algorithm", "enabled", "products")}),
+        (None, {"fields": ("name", "algorithm", "enabled", "products", "notes")}),
         ("Parameters", {"fields": ("parameters",), "classes": ("parameters",)}),
-        ("Notes", {"fields": ("notes",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -106,15 +108,12 @@ def pretty_json(value: Any, width: int = 88, indent: int = 0) -> str:
 class KnownNames(forms.TextInput):
     """A text box that offers known names and takes any; what is typed is checked by the field."""
 
-    template_name = "admin/widgets/known_names.html"
-
     def __init__(self, names: Callable[[], Iterable[str]], attrs: dict[str, Any] | None = None) -> None:
         super().__init__({"autocomplete": "off", "spellcheck": "false", "class": "vTextField"} | (attrs or {}))
         self.names = names
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context = super().get_context(name, value, attrs)
-        list_id = f"{context['widget']['attrs'].get('id', name)}_names"
-        context["widget"]["attrs"]["list"] = list_id
-        context["widget"] |= {"list_id": list_id, "names": list(self.names())}
-        return context
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        list_id = f"{(attrs or {}).get('id', name)}_names"
+        box = super().render(name, value, (attrs or {}) | {"list": list_id}, renderer)
+        options = format_html_join("", '<option value="{}"></option>', ((known,) for known in self.names()))
+        return format_html('{}<datalist id="{}">{}</datalist>', box, list_id, options)

@@ -50,8 +50,8 @@ class ProductForm(forms.ModelForm):
         model = Product
         fields = tuple(name for name in PRODUCT_KEYS if name != "synthetic")
         widgets = {
-            "decision_time": forms.TimeInput({"type": "time"}, format="%H:%M"),
-            "execution_time": forms.TimeInput({"type": "time"}, format="%H:%M"),
+            "decision_time": forms.TimeInput({"size": 6, "placeholder": "14:45"}, format="%H:%M"),
+            "execution_time": forms.TimeInput({"size": 6, "placeholder": "15:00"}, format="%H:%M"),
             "timezone": KnownNames(_time_zones),
             "calendar": KnownNames(_calendar_names),
         }
@@ -80,8 +80,8 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
     formats = import_formats = export_formats = (CSV,)
     backfill_choice = "products"
     list_display = (
-        "exchangesymbol", "description", "active", "pricing_model", "days_before_expiration", "data_revision",
-        "series_link", "last_run", "view",
+        "exchangesymbol", "description", "exchange", "active", "roll_rule", "data_revision", "series_link", "last_run",
+        "view",
     )  # fmt: skip
     list_filter = ("active", "synthetic", "exchange", "currency", "pricing_model")
     search_fields = ("exchangesymbol", "description", "exchange")
@@ -122,6 +122,12 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         # Series and market data are filed under the symbol.
         return (*self.readonly_fields, "exchangesymbol") if obj else self.readonly_fields
+
+    @admin.display(description="rolls", ordering="days_before_expiration")
+    def roll_rule(self, product: Product) -> str:
+        months = len(product.rollover_months)
+        which = "every month" if months == 12 else f"{months} months"
+        return f"{product.days_before_expiration} days before, {which}"
 
     @admin.display(description="data", ordering="newest_revision")
     def data_revision(self, product: Product) -> str:

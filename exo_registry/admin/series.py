@@ -22,8 +22,8 @@ from .deletion import Deleted, deleted_with
 class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
     backfill_choice = "series"
     list_display = (
-        "name", "chart", "product_link", "definition_link", "shown_state", "first_date", "last_date", "points", "gaps",
-        "last_value", "computed_at", "steps",
+        "name", "chart", "product_link", "definition_link", "shown_state", "last_date", "points", "gaps", "last_value",
+        "steps",
     )  # fmt: skip
     list_filter = ("product", "definition", "direction")
     list_select_related = ("product", "definition")
