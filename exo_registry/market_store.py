@@ -1,6 +1,6 @@
 """Market data at rest <-> the engine: the one door to `exo_registry.market`.
 
-Reading:   load_market, rules, sessions, last_bar, coverage
+Reading:   load_market, load_futures, rules, sessions, last_bar, coverage
 Importing: import_pack (a folder), import_tables (Arrow tables from any other source)
 Exporting: export_pack
 """
@@ -8,7 +8,7 @@ Exporting: export_pack
 from .market.coverage import coverage
 from .market.export import export_pack
 from .market.importing import ImportReport, ProductReport, import_pack, import_tables
-from .market.load import last_bar, load_market, rules, sessions
+from .market.load import last_bar, load_futures, load_market, rules, sessions
 from .market.problems import MarketDataError, PackErrors, Problem
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "import_pack",
     "import_tables",
     "last_bar",
+    "load_futures",
     "load_market",
     "rules",
     "sessions",

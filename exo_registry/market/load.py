@@ -56,12 +56,7 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
     names = futures["contractname"].combine_chunks()
     return Market(
         rules(product),
-        Futures(
-            _objects(names),
-            futures["year"].to_numpy(),
-            futures["monthint"].to_numpy(),
-            numpy_of(futures["expirationdate"]),
-        ),
+        _futures(futures),
         _bars(snapshot, symbol, futures, product.timezone),
         Options(
             _objects(options["optionname"]),
@@ -73,6 +68,25 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
         ),
         _vols(snapshot, symbol, options),
         _rates(snapshot, symbol, since),
+    )
+
+
+def load_futures(product: Product) -> Market:
+    """The product's futures and their bars alone: no options, no rates. Raises MarketDataError without market data."""
+    symbol = product.exchangesymbol
+    snapshot = Snapshot.of(symbol)
+    if not snapshot.symbols:
+        raise MarketDataError(f"{symbol} has no market data; load it with: manage.py importmarket FOLDER")
+    futures = futures_of(snapshot, symbol)
+    return Market(rules(product), _futures(futures), _bars(snapshot, symbol, futures, product.timezone))
+
+
+def _futures(futures: pa.Table) -> Futures:
+    return Futures(
+        _objects(futures["contractname"]),
+        futures["year"].to_numpy(),
+        futures["monthint"].to_numpy(),
+        numpy_of(futures["expirationdate"]),
     )
 
 

@@ -1,0 +1,153 @@
+"""The current position of a series, and its statistics, from what is stored."""
+
+import datetime as dt
+import json
+import math
+
+import pytest
+
+from algorithms.engine import analytics
+from algorithms.engine.analytics import WhatIf
+from exo_registry import market_store, performance, position
+from exo_registry.models import Gap, Product, Series
+from tests.market.packs import changed, small_pack, write_pack
+
+COLLAR = {
+    "legs": [{"right": "F", "qty": 1}, {"right": "C", "qty": -1, "offset": 1}, {"right": "P", "qty": 1, "offset": 0}]
+}
+FIRST, LAST = dt.date(2020, 3, 2), dt.date(2020, 3, 4)
+
+
+@pytest.fixture
+def load(db, tmp_path):
+    numbers = iter(range(100))
+
+    def load(tables=None):
+        folder = write_pack(tmp_path / f"pack{next(numbers)}", tables or small_pack())
+        market_store.import_pack(folder, activate=True)
+
+    return load
+
+
+@pytest.fixture
+def series(load, make_definition, compute):
+    """ES_Cover: long future, short call one strike up, long put at the money. The first session is a gap: no
+    volatility is known before it."""
+    load()
+    make_definition("Cover", "algorithms.fixed_legs.FixedLegs", parameters=COLLAR)
+    compute(start=FIRST)
+    return Series.objects.get(name="ES_Cover")
+
+
+def test_rows_add_up_to_the_last_point(series):
+    found = position.current(series)
+    assert (found.series, found.currency, found.date) == ("ES_Cover", "USD", LAST)
+    rows = found.as_dict()["rows"]
+    assert [(row["contract"], row["qty"], row["strike"]) for row in rows] == [
+        ("F.ESH20", 1.0, None),
+        ("C.ESH20.3050", -1.0, 3050.0),
+        ("P.ESH20.3000", 1.0, 3000.0),
+    ]
+    assert rows[0]["price"] == 3002.25
+    assert rows[0]["average_price"] == 3001.25  # opened the session before
+    assert rows[0]["profit"] == 50.0
+    assert (rows[1]["volatility"], rows[1]["days"], rows[1]["expiry"]) == (0.25, 16, "2020-03-20")
+    point = series.points.get(date=LAST)
+    assert found.exo == pytest.approx(point.exo, abs=1e-9)
+    assert found.now.position.delta == pytest.approx(point.delta, abs=1e-12)
+    assert found.as_dict()["total"]["profit"] == pytest.approx(sum(row["profit"] for row in rows))
+
+
+def test_a_collar_is_bounded_and_has_a_payoff(series):
+    found = position.current(series)
+    assert found.extremes.highest is not None
+    assert found.extremes.highest - found.extremes.lowest == pytest.approx(50 * 50.0)  # the strikes are 50 apart
+    assert len(found.break_evens) == 1
+    assert len(found.payoff.prices) == len(found.payoff.at_expiry) == len(found.payoff.at_day)
+    assert found.payoff.at_expiry[0] == pytest.approx(found.extremes.lowest)
+
+
+def test_a_what_if_moves_the_position_and_leaves_now(series):
+    now = position.current(series)
+    moved = position.current(series, WhatIf(price=-30.0, vol=0.05, days=3))
+    assert moved.now == now.now
+    curve = analytics.profit(now.snapshot, now.snapshot.price - 30.0, days=3, vol=0.05)
+    assert moved.after.profit == pytest.approx(float(curve))
+    assert moved.after.profit != pytest.approx(now.now.profit)
+
+
+def test_it_is_json(series):
+    data = position.current(series).as_dict()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert data["extremes"]["unbounded"] == []
+
+
+def test_a_series_never_computed_has_no_position(load, make_definition, es):
+    definition = make_definition("Cover")
+    assert position.current(Series(definition=definition, product=es, name="ES_Cover")) is None
+
+
+def test_a_flat_series(series):
+    series.state = series.state | {"holdings": []}
+    found = position.current(series)
+    assert found.is_flat
+    assert found.as_dict()["rows"] == []
+    assert found.as_dict()["price"] is None
+
+
+def test_after_an_import_it_is_valued_anew(series, load):
+    before = position.current(series).now.lines[0].price
+    tables = small_pack()
+    row = next(
+        at
+        for at, bar in enumerate(tables["contracts_bars"])
+        if bar["contractname"] == "F.ESH20" and bar["datetime"] == LAST.isoformat()
+    )
+    load(changed(tables, "contracts_bars", row, close="3010.0"))
+    assert (before, position.current(series).now.lines[0].price) == (3002.25, 3010.0)
+
+
+def test_what_is_gone_from_the_market_data_is_named(series):
+    series.state = series.state | {"holdings": [["F.ESX99", 1.0, 0.0, "F"]]}
+    with pytest.raises(position.PositionError, match=r"ES_Cover cannot be valued on 2020-03-04: .*F\.ESX99"):
+        position.current(series)
+
+
+# -- statistics -----------------------------------------------------------------------------------------------------
+
+
+def test_statistics_of_a_stored_series(series):
+    found = performance.series_performance(series)
+    assert (found.points, found.gaps, found.first, found.last) == (2, 1, dt.date(2020, 3, 3), LAST)
+    assert found.capital == 3001.25 * 50
+    assert found.profit == pytest.approx(series.last_exo)
+    assert found.total_return == pytest.approx(series.last_exo / (3001.25 * 50))
+    assert (found.trades, found.contracts_traded, found.in_market) == (3, 3.0, 1.0)
+    assert found.sharpe is None
+
+
+def test_a_declared_capital_counts(series):
+    found = performance.series_performance(series, capital=10_000.0)
+    assert found.capital == 10_000.0
+    assert found.total_return == pytest.approx(series.last_exo / 10_000.0)
+
+
+def test_gaps_are_those_stored(series):
+    Gap.objects.create(series=series, date=dt.date(2020, 3, 5), reason="no bar")
+    assert performance.series_performance(series).gaps == 2
+
+
+def test_a_series_never_computed_has_no_statistics(es, make_definition):
+    series = Series.objects.create(definition=make_definition("Other"), product=es, name="ES_Other")
+    found = performance.series_performance(series)
+    assert (found.points, found.profit, found.capital, found.months) == (0, None, None, [])
+
+
+def test_future_prices_are_the_active_futures(series):
+    prices = performance.future_prices(Product.objects.get(exchangesymbol="ES"))
+    assert prices[LAST] == 3002.25
+    assert all(math.isfinite(price) for price in prices.values())
+
+
+def test_without_market_data_there_is_no_default_capital(make_product):
+    assert performance.future_prices(make_product("NQ")) == {}
