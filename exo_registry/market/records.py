@@ -166,10 +166,11 @@ def _sorted(frame: Frame, owner: np.ndarray, values: dict[str, np.ndarray], colu
 def _tell_duplicates(
     frame: Frame, rows: Rows, again: np.ndarray, order: np.ndarray, column: str, problems: Problems
 ) -> None:
-    earlier = dict(zip(order[again].tolist(), (again - 1).tolist(), strict=True))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
 
     def message(row: int) -> str:
-        at = earlier[row]
+        at = int(place[row]) - 1
         same = all(
             values[at] == values[at + 1] or (values[at] != values[at] and values[at + 1] != values[at + 1])
             for values in rows.values.values()
@@ -192,7 +193,7 @@ def _tell_duplicates(
 def _check_expired(
     frame: Frame, owner: np.ndarray, day: np.ndarray, owners: Parents, problems: Problems, warnings: Problems
 ) -> None:
-    """Records after their contract's expiration: a few are not used, none but such ones is an error in a date."""
+    """Records after their contract's expiration are not used; if a new contract has no others, a date is wrong."""
     if not len(owners.expiry):
         return
     known = (owner >= 0) & (day != MISSING)
@@ -201,7 +202,9 @@ def _check_expired(
         return
     timely = np.zeros(len(owners.expiry), bool)
     timely[owner[known & ~late]] = True
-    never = np.flatnonzero(late & ~timely[owner])
+    # A feed may send a last record after a contract that is known has expired; a new expiration may be mistyped.
+    misdated = ~timely & owners.stated
+    never = np.flatnonzero(late & misdated[owner])
     first = never[np.sort(np.unique(owner[never], return_index=True)[1])]
     column = "optionname" if owners.name == "options" else "contractname"
     problems.rows(
@@ -214,7 +217,7 @@ def _check_expired(
     )
     warnings.rows(
         frame.source,
-        np.flatnonzero(late & timely[owner]),
+        np.flatnonzero(late & ~misdated[owner]),
         "datetime" if "datetime" in frame else "date",
         "the record is after its contract's expiration and is not used",
         f"Check expirationdate in {owners.name}",

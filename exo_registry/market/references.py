@@ -46,6 +46,12 @@ class Parents:
         return self.table["expirationdate"].cast(pa.int32()).to_numpy()
 
     @cached_property
+    def stated(self) -> np.ndarray:
+        """Whether the import adds or changes each row."""
+        names = [table[KEY[self.name]].combine_chunks() for table in (self.added, self.changed)]
+        return pc.is_in(self.names, pa.concat_arrays(names)).to_numpy(zero_copy_only=False)
+
+    @cached_property
     def symbols(self) -> pa.Array:
         return self.table["exchangesymbol"].combine_chunks()
 

@@ -120,12 +120,19 @@ def _stored(table: str, group: list[Partition], owners: Owners, snapshot: Snapsh
 
 def codes_in(column: pa.ChunkedArray, names: pa.Array) -> np.ndarray:
     """Index into `names` of each value of a text column; -1 where there is none."""
-    parts = [np.empty(0, np.int32)]
-    for chunk in column.chunks:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        places = pc.index_in(encoded.dictionary, names).fill_null(-1).to_numpy(zero_copy_only=False)
-        parts.append(places[encoded.indices.to_numpy(zero_copy_only=False)].astype(np.int32, copy=False))
-    return np.concatenate(parts)
+    chunks = [chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode() for chunk in column.chunks]
+    if not chunks:
+        return np.empty(0, np.int32)
+    # Looking up the words of all chunks at once builds the index of names only once.
+    words = pa.concat_arrays([chunk.dictionary for chunk in chunks])
+    places = pc.index_in(words, names).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    ends = np.cumsum([len(chunk.dictionary) for chunk in chunks])
+    return np.concatenate(
+        [
+            places[end - len(chunk.dictionary) : end][chunk.indices.to_numpy(zero_copy_only=False)]
+            for chunk, end in zip(chunks, ends.tolist(), strict=True)
+        ]
+    )
 
 
 def sort_rows(rows: Rows) -> Rows:

@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -161,9 +162,11 @@ def test_a_new_day_touches_only_its_partitions(load, market_folder):
 def test_one_product_leaves_the_other_alone(load):
     load()
     tables = small_pack()
-    tables = {"instruments": tables["instruments"], "contracts": tables["contracts"], "riskfreerate": [
-        {"date": "2020-03-02", "rate": "0.5"}
-    ]}
+    tables = {
+        "instruments": tables["instruments"],
+        "contracts": tables["contracts"],
+        "riskfreerate": [{"date": "2020-03-02", "rate": "0.5"}],
+    }
     tables["instruments"][0]["exchangesymbol"] = "NQ"
     for row in tables["contracts"]:
         row.update(exchangesymbol="NQ", contractname=row["contractname"].replace("ES", "NQ"))
@@ -194,14 +197,14 @@ CRASHES = ["before any table", "between the tables", "before the database", "in 
 def crash(monkeypatch, moment: str) -> None:
     """Make the next import die at a moment, and be unable to clean up after itself, as if its process were killed."""
     calls = 0
-    replace = store.replace
+    write = store.replace
 
     def dying(*args):
         nonlocal calls
         calls += 1
         if moment == "before any table" or (moment == "between the tables" and calls == 4):
             raise KeyboardInterrupt
-        return replace(*args)
+        return write(*args)
 
     def die(*args, **kwargs):
         raise KeyboardInterrupt
@@ -288,13 +291,11 @@ def test_a_product_that_comes_back_starts_empty(load, es):
     assert sessions(es).size == 0
 
 
-def test_two_imports_one_after_the_other(load, es, monkeypatch):
+def test_an_import_that_finds_another_one_finished(load, es, monkeypatch):
     """If the lock did not hold them apart, the second to finish is refused."""
-    real = store.Snapshot.current
-    monkeypatch.setattr(store.Snapshot, "current", classmethod(lambda cls: store.Snapshot(0, real().versions, real().symbols)))
-    patched = store.Snapshot.current
-    calls = iter([patched, real])
-    monkeypatch.setattr(store.Snapshot, "current", classmethod(lambda cls: next(calls)()))
+    real = store.Snapshot.current()
+    snapshots = iter([real, replace(real, revision=real.revision + 1)])
+    monkeypatch.setattr(store.Snapshot, "current", lambda: next(snapshots))
     with pytest.raises(MarketDataError, match="another import changed the market data meanwhile; import again"):
         load(correction())
 

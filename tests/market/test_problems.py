@@ -37,7 +37,8 @@ CASES = {
     ),
     "unknown contract of a bar": (
         change("contracts_bars", 1, contractname="F.ESX99"),
-        "contracts_bars.csv, line 3, contractname = 'F.ESX99': no such contract. Add it to contracts, or correct the name.",
+        "contracts_bars.csv, line 3, contractname = 'F.ESX99': no such contract. "
+        "Add it to contracts, or correct the name.",
     ),
     "unknown contract of a settlement": (
         change("contract_settlements", 0, contractname="F.ESX99"),
@@ -117,8 +118,8 @@ CASES = {
     ),
     "rate in percent": (
         change("riskfreerate", 0, rate="1.4"),
-        "riskfreerate.csv, line 2, rate = '1.4': looks like a percentage; a rate is a decimal fraction, 0.014 for 1.4 %. "
-        "Divide the column by 100.",
+        "riskfreerate.csv, line 2, rate = '1.4': looks like a percentage; a rate is a decimal fraction, "
+        "0.014 for 1.4 %. Divide the column by 100.",
     ),
     "no such day": (
         change("options_data", 3, date="2020-02-30"),
@@ -220,8 +221,8 @@ CASES = {
     ),
     "rollover months": (
         change("instruments", 0, rollover_months="3 6 13"),
-        "instruments.csv, line 2, rollover_months = '3 6 13': Rollover months are a list of month numbers from 1 to 12, "
-        "such as [3, 6, 9, 12]. Write month numbers separated by spaces, such as 3 6 9 12.",
+        "instruments.csv, line 2, rollover_months = '3 6 13': Rollover months are a list of month numbers from 1 to "
+        "12, such as [3, 6, 9, 12]. Write month numbers separated by spaces, such as 3 6 9 12.",
     ),
     "option codes": (
         change("instruments", 0, option_codes="^(EW$"),
@@ -283,9 +284,7 @@ def test_many_are_counted_not_printed(load):
 def test_rows_of_parquet_are_counted_from_one(load):
     with pytest.raises(PackErrors) as caught:
         load(change("contracts_bars", 1, close="-3"), "parquet")
-    assert caught.value.lines == [
-        f"contracts_bars.parquet, row 2, close = -3.0: a price is above zero. {LEAVE_OUT}"
-    ]
+    assert caught.value.lines == [f"contracts_bars.parquet, row 2, close = -3.0: a price is above zero. {LEAVE_OUT}"]
 
 
 def test_lines_count_blank_lines_and_quoted_newlines(db, tmp_path):
@@ -342,7 +341,7 @@ def test_broken_files(name, db, tmp_path, market_folder):
     [
         ("contracts.csv", b"contractname,exchangesymbol\n\xff\xfe\xfa,ES\n"),
         ("contracts.csv.gz", b"not gzip at all"),
-        ("contracts.csv.gz", gzip.compress(b"contractname,exchangesymbol,year\n" * 99)[:-9]),
+        ("contracts.csv.gz", gzip.compress(b"contractname,exchangesymbol,year\n" * 99, mtime=0)[:-9]),
         ("contracts.parquet", b"PAR1 but no parquet"),
     ],
 )
@@ -410,4 +409,14 @@ def test_warnings(load, tmp_path):
         "Check both expiration dates.",
         "contracts_bars.csv, line 4, datetime = '2020-03-25': the record is after its contract's expiration and is not "
         "used. Check expirationdate in contracts.",
+    ]
+
+
+def test_a_last_record_after_a_known_expiry_is_a_warning(load):
+    load()
+    bar = {"contractname": "F.ESH20", "datetime": "2020-03-23", "close": "3000"}
+    report = load({"contracts_bars": [bar]})
+    assert report.warning_lines == [
+        "contracts_bars.csv, line 2, datetime = '2020-03-23': the record is after its contract's expiration and is not "
+        "used. Check expirationdate in contracts."
     ]
