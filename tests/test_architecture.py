@@ -124,14 +124,21 @@ def test_modules_are_short():
     assert not {name: length for name, length in lengths.items() if length > LONGEST_MODULE}
 
 
-def test_every_import_is_a_declared_requirement():
-    text = (ROOT / "requirements.txt").read_text().partition("# What those need")[0]
-    declared = {normal(line) for line in re.findall(r"^[A-Za-z][\w.-]*", text, re.MULTILINE)}
+def undeclared(names: set[str], requirements: str) -> set[str]:
+    """The top-level packages among dotted names that no line of a requirements text brings in."""
+    declared = {normal(line) for line in re.findall(r"^[A-Za-z][\w.-]*", requirements, re.MULTILINE)}
+    foreign = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {*PACKAGES, "tests"}
     distributions = packages_distributions()
-    used = {target.partition(".")[0] for name, path in modules().items() for target in imports(name, path)}
-    foreign = used - set(sys.stdlib_module_names) - set(PACKAGES)
-    missing = {name for name in foreign if not {normal(one) for one in distributions.get(name, [name])} & declared}
-    assert not missing
+    return {name for name in foreign if not {normal(one) for one in distributions.get(name, [name])} & declared}
+
+
+def test_every_import_is_a_declared_requirement():
+    own = (ROOT / "requirements.txt").read_text().partition("# What those need")[0]
+    tests = own + (ROOT / "requirements-dev.txt").read_text()
+    used = {target for name, path in modules().items() for target in imports(name, path)}
+    used_by_tests = {target for path in (ROOT / "tests").rglob("*.py") for target in imports("tests", path)}
+    assert not undeclared(used, own)
+    assert not undeclared(used_by_tests, tests)
 
 
 def normal(distribution: str) -> str:
