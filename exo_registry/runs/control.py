@@ -107,7 +107,7 @@ def reconcile(now: dt.datetime | None = None) -> str:
 
 
 def _expired_leases(now: dt.datetime) -> tuple[int, int]:
-    expired = Step.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("run", "series")
+    expired = Step.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("run", "series", "product")
     freed = failed = 0
     for step in expired:
         # The token in the condition: a worker that renews its lease in this very moment keeps it.
@@ -125,7 +125,7 @@ def _expired_leases(now: dt.datetime) -> tuple[int, int]:
                 failed += 1
         elif held.update(status=Status.WAITING, **gone):
             events.record("step", f"{silent}; to be computed again.", level="warning", step=step)
-            tasks.enqueue(step.run)
+            tasks.enqueue(step.run, product=step.product)
             freed += 1
     return freed, failed
 

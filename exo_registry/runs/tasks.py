@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 from algorithms.engine.errors import AlgorithmError, EngineError
 from exo_registry import events
 from exo_registry.market_store import MarketDataError
-from exo_registry.models import Run, Status, Step
+from exo_registry.models import Product, Run, Status, Step
 from exo_registry.models.run import ACTIVE, ENDED
 
 from . import lineage
@@ -29,15 +29,16 @@ ONLINE, BACKFILL = "online", "backfill"  # the two clusters (settings.Q_CLUSTER)
 WORK = "exo_registry.runs.tasks.work"
 
 
-def enqueue(run: Run, *, cluster: str | None = None) -> int:
+def enqueue(run: Run, *, product: Product | None = None, cluster: str | None = None) -> int:
     """Ring for a worker, once a product of the run that has steps waiting; returns how many times.
+
+    `product`: for that one only. `cluster`: at another than the run's own.
 
     The bell rings when the current transaction commits. Ringing twice does no harm: steps are claimed.
     """
     cluster = cluster or (ONLINE if run.kind == Run.Kind.ONLINE else BACKFILL)
-    products = list(
-        run.steps.filter(status=Status.WAITING).order_by().values_list("product", "product__exchangesymbol").distinct()
-    )
+    waiting = run.steps.filter(status=Status.WAITING, **({"product": product} if product else {})).order_by()
+    products = list(waiting.values_list("product", "product__exchangesymbol").distinct())
     for product_id, symbol in products:
         transaction.on_commit(lambda pk=product_id, name=symbol: _ring(run.pk, pk, f"run {run.pk} {name}", cluster))
     return len(products)
