@@ -145,6 +145,18 @@ def prove(
     return [finding for finding in findings if finding]
 
 
+def compute(
+    factory: Factory,
+    market: Market,
+    last: dt.date,
+    *,
+    reads: Mapping[str, Factory] | None = None,
+    first: dt.date | None = None,
+) -> Result:
+    """The strategy's rows up to `last`, with the series that it reads computed on the same market; see `prove`."""
+    return _Series(factory, reads or {}, first).compute(market, last)
+
+
 Rows = dict[dt.date, dict[str, object]]
 
 
@@ -159,8 +171,10 @@ def _compare(
     """Compute the strategy in another way, and look for the first session up to `until` that is not the same."""
     try:
         others = _rows(compute())
-    except (EngineError, TypeError, ValueError) as error:  # the last two: a state that is not JSON
+    except EngineError as error:
         return Finding(experiment, known, None, f"the strategy fails ({error})")
+    except Exception as error:  # where it is made, or in its state: whatever an author's code may do
+        return Finding(experiment, known, None, f"the strategy fails ({error!r})")
     # A day that has bars after its decision time alone is no session yet at that time.
     sessions, until = set(market.dates), until or known
     for date in sorted(date for date in rows.keys() | others.keys() if date <= until and date in sessions):

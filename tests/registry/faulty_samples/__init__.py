@@ -1,0 +1,1 @@
+"""Strategies that load and validate, and still cannot be trusted: for the tests of checkexo."""
