@@ -7,8 +7,7 @@ one with any other time has intraday bars, and its midnights are times like othe
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,9 +53,12 @@ def is_address(text: str) -> bool:
 
 
 def shown(uri: str) -> str:
-    """An address as it may be shown and stored: host and database, without log-in and options."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """An address as it may be shown and stored: host and database, without log-in and options.
+
+    A password that should have been escaped stays out, too: whatever stands before the last @ does.
+    """
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 @dataclass
@@ -81,7 +83,7 @@ class MongoMarket:
         self.place = shown(self.uri)
         self._positions: dict[str, _Position] = {name: _Position() for name in PACK}
         self._intraday: set[str] = set()
-        name = urlsplit(self.uri).path.strip("/")
+        name = self.place.partition("://")[2].partition("/")[2].strip("/")
         if not name:
             raise MongoError(f"{self.place} names no database; write {self.place.rstrip('/')}/DATABASE")
         try:
@@ -107,20 +109,34 @@ class MongoMarket:
         since: of records with a date (bars, settlements, option data, rates), those from it on.
         """
         self._require_tables()
-        start = None if since is None else dt.datetime.combine(since, dt.time())
-        queries = {name: {DATED[name]: {"$gte": start}} if start and name in DATED else {} for name in PACK}
-        return self._read(queries, progress)
+        return self._read({name: _since(name, since) for name in PACK}, progress)
 
     def read_new(self) -> dict[str, pa.Table]:
-        """Documents that came since the last read, and the newest ones again; tables without any are left out."""
-        return self._read({name: self._news(name) for name in PACK}, None)
+        """Documents that came since the last read, and the newest ones again; tables without any are left out.
+
+        A product's terms come only with a new document: an operator's later changes are not undone.
+        """
+        tables = self._read({name: self._news(name) for name in PACK}, None)
+        if "riskfreerate" in tables:
+            # Rates go to the products of a pack, so it has to name them all.
+            tables |= self._read({"contracts": {}}, None)
+        return tables
+
+    def position(self) -> dict[str, _Position]:
+        """How far has been read; `rewind` to it when what was read could not be used."""
+        return {name: replace(position) for name, position in self._positions.items()}
+
+    def rewind(self, position: dict[str, _Position]) -> None:
+        self._positions = {name: replace(one) for name, one in position.items()}
 
     def _news(self, name: str) -> dict:
         position = self._positions[name]
         choices = []
         if position.newest_id is not None:
-            since = ObjectId.from_datetime(position.newest_id.generation_time - ID_OVERLAP)
-            choices.append({"_id": {"$gt": since}})
+            after = position.newest_id
+            if name in DATED:
+                after = ObjectId.from_datetime(after.generation_time - ID_OVERLAP)
+            choices.append({"_id": {"$gt": after}})
         if position.newest_time is not None:
             choices.append({DATED[name]: {"$gte": position.newest_time - TIME_OVERLAP}})
         return {"$or": choices} if choices else {}
@@ -186,12 +202,21 @@ class MongoMarket:
             elif error.code == UNAUTHORISED:
                 why = "this user may not read the database. Give it the role read on it"
             else:
-                why = f"the server refuses to read (code {error.code}, {(error.details or {}).get('codeName', 'no name')})"
+                name = (error.details or {}).get("codeName", "no name")
+                why = f"the server refuses to read (code {error.code}, {name})"
             raise MongoError(f"{self.place}: {why}") from None
         except ConnectionFailure:
             raise MongoError(f"{self.place}: the connection broke off. Try again; nothing was imported") from None
         except PyMongoError as error:
             raise MongoError(f"{self.place}: cannot be read ({type(error).__name__})") from None
+
+
+def _since(name: str, date: dt.date | None) -> dict:
+    """Records from a date on, whether their dates are dates or text: one never compares with the other."""
+    if date is None or name not in DATED:
+        return {}
+    starts = (dt.datetime.combine(date, dt.time()), date.isoformat())
+    return {"$or": [{DATED[name]: {"$gte": start}} for start in starts]}
 
 
 def _batches(collection: Collection, query: dict, columns: dict[str, Column]) -> Iterator[list[dict]]:
