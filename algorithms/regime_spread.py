@@ -1,5 +1,6 @@
 """Spreads that follow a regime: one set of legs for each zone, chosen by a signal on the product's future."""
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 from pydantic import Field
@@ -19,7 +20,7 @@ class Zone(Parameters):
     band: Band = Field(default_factory=Band, description="Delta band that keeps the position in shape.")
 
 
-class RegimeSpread(Algorithm):
+class RegimeSpread(Algorithm, ABC):
     """Hold the legs of the regime that a signal tells, and open them anew when delta leaves the zone's band.
 
     The signal reads the `exo` points of the product's ContFut series up to and including the session. In order:
@@ -37,9 +38,9 @@ class RegimeSpread(Algorithm):
 
     columns = ("regime",)
 
+    @abstractmethod
     def make_signal(self) -> Signal:
         """The regime signal: 1 bullish, -1 bearish, 0 neutral, None unknown."""
-        raise NotImplementedError
 
     def signals(self):
         return {"regime": (UNDERLYING, self.make_signal())}

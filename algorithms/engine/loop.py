@@ -6,6 +6,7 @@ A session that lacks data is a gap: no point, no trade, the position of the day 
 """
 
 import datetime as dt
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from .session import Session, TradeRow
 
 STATE_VERSION = 1
 SESSIONS_BETWEEN_REPORTS = 200
+SECONDS_BETWEEN_REPORTS = 0.5
 
 
 class PointRow(NamedTuple):
@@ -75,7 +77,7 @@ def run(
 
     `state` is what an earlier run's Result gave; None starts flat. `histories` holds the series that the algorithm
     needs, by label; with a state, points up to the state's session may be left out. `on_session(done, total)` is
-    called now and then, and may raise to stop. Raises EngineError if the run cannot start and AlgorithmError if
+    called every 200 sessions, and at least every half second between sessions, and may raise to stop. Raises EngineError if the run cannot start and AlgorithmError if
     the algorithm itself fails; missing data is never raised, it becomes a gap.
     """
     runner = _Runner(algorithm, market, state, histories or {})
@@ -83,11 +85,11 @@ def run(
     if state is not None:
         low = max(low, bisect_right(market.dates, dt.date.fromisoformat(state["session"])))
     high = len(market.dates) if last is None else bisect_right(market.dates, last)
-    for begin in range(low, high, SESSIONS_BETWEEN_REPORTS):
-        end = min(begin + SESSIONS_BETWEEN_REPORTS, high)
-        runner.compute(range(begin, end))
+    reached = low
+    while reached < high:
+        reached = runner.compute(reached, min(reached + SESSIONS_BETWEEN_REPORTS, high))
         if on_session is not None:
-            on_session(end - low, high - low)
+            on_session(reached - low, high - low)
     runner.result.state = runner.dump(market.dates[high - 1]) if high > low else state
     return runner.result
 
@@ -153,9 +155,7 @@ class _Runner:
         if state.get("version") != STATE_VERSION:
             raise EngineError("the stored state is of another version: compute the series from its start")
         session = self.session
-        holdings = {
-            self.market.number(name): Holding(qty, cost, leg) for name, qty, cost, leg in state["holdings"]
-        }
+        holdings = {self.market.number(name): Holding(qty, cost, leg) for name, qty, cost, leg in state["holdings"]}
         session.position = Position(holdings, state["realised"])
         session.memory = state["memory"]
         session.last_trade = dt.date.fromisoformat(state["last_trade"]) if state["last_trade"] else None
@@ -176,10 +176,13 @@ class _Runner:
             "signals": {feed.name: feed.dump() for feed in self.feeds},
         }
 
-    def compute(self, indices: Iterable[int]) -> None:
-        """Compute some sessions, in order."""
+    def compute(self, begin: int, end: int) -> int:
+        """Compute sessions from `begin` to before `end`, or as many as half a second takes; the next one to compute."""
         session, days, result = self.session, self.market.day_list, self.result
-        for index in indices:
+        deadline = time.monotonic() + SECONDS_BETWEEN_REPORTS
+        for index in range(begin, end):
+            if index > begin and time.monotonic() > deadline:
+                return index
             session.start(index)
             for feed in self.feeds:
                 if feed.advance(days[index]):
@@ -206,6 +209,7 @@ class _Runner:
                 result.trades.extend(session.trades)
             if session.warnings:
                 result.warnings.extend((session.date, words) for words in session.warnings)
+        return end
 
     def _call_hook(self) -> None:
         algorithm, session = self.algorithm, self.session
