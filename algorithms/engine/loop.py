@@ -77,8 +77,9 @@ def run(
 
     `state` is what an earlier run's Result gave; None starts flat. `histories` holds the series that the algorithm
     needs, by label; with a state, points up to the state's session may be left out. `on_session(done, total)` is
-    called every 200 sessions, and at least every half second between sessions, and may raise to stop. Raises EngineError if the run cannot start and AlgorithmError if
-    the algorithm itself fails; missing data is never raised, it becomes a gap.
+    called every 200 sessions and, between sessions, at least every half second; it may raise to stop. Raises
+    EngineError if the run cannot start and AlgorithmError if the algorithm itself fails; missing data is never
+    raised, it becomes a gap.
     """
     runner = _Runner(algorithm, market, state, histories or {})
     low = 0 if first is None else bisect_left(market.dates, first)
