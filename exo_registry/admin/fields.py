@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from exo_registry.models.product import all_months
+
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -18,6 +20,7 @@ class MonthsField(forms.TypedMultipleChoiceField):
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("initial", all_months)  # a declared field does not take the model's default
         super().__init__(choices=list(enumerate(MONTHS, start=1)), coerce=int, **kwargs)
         self.error_messages["required"] = "Choose at least one month."
 

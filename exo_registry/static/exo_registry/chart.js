@@ -240,8 +240,10 @@ function ranges(chart, { date, exo, times }) {
   const from = date8601.test(asked.get("from") ?? "") ? asked.get("from") : times[0];
   const to = date8601.test(asked.get("to") ?? "") ? asked.get("to") : last;
   show(from, to);
-  chart.timeScale().subscribeVisibleLogicalRangeChange(() => { clearTimeout(waiting); waiting = setTimeout(settle, 150); });
-  settle();
+  // The range counts once it has come to rest; the first one too, which the chart takes on when it paints.
+  const later = () => { clearTimeout(waiting); waiting = setTimeout(settle, 150); };
+  scale.subscribeVisibleLogicalRangeChange(later);
+  later();
 }
 
 function toggles(chart, exo, shown, mark) {
