@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -25,6 +26,15 @@ class ReadOnly:
 
 class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
     pass
+
+
+def total(model: type[models.Model], by: str, aggregate: models.Aggregate) -> Subquery:
+    """An aggregate over the rows of a model that belong to each row of a list; None where there are none.
+
+    A subquery of its own, so that neither a search over the same rows nor another total multiplies it.
+    """
+    belonging = model._default_manager.filter(**{by: OuterRef("pk")}).order_by().values(by)
+    return Subquery(belonging.annotate(total=aggregate).values("total"))
 
 
 def link(url: str, text: Any) -> SafeString:

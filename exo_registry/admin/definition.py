@@ -14,15 +14,18 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV
+from import_export.forms import ExportForm
 from simple_history.admin import SimpleHistoryAdmin
 
 from exo_registry import catalogue, parameter_help, registry
 from exo_registry.models import Definition, Run, Series
 
 from .backfill import BackfillMixin
-from .base import admin_list, page
+from .base import admin_list, page, total
+from .csv_files import DefinitionResource
 from .deletion import Deleted, deleted_with
 from .fields import KnownNames, ParametersField
+
 
 def _algorithm_paths() -> list[str]:
     return [info.path for info in catalogue.available()]
@@ -62,6 +65,12 @@ class DefinitionForm(forms.ModelForm):
                 "invalid_choice": "There is no product with the number %(value)s; it may have just been deleted.",
                 "invalid_pk_value": "%(pk)s is not a product.",
             }
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if Definition.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            raise ValidationError(f"There is an EXO definition {name} already: change that one, or take another name.")
+        return name
 
     def clean_algorithm(self) -> str:
         dotted = self.cleaned_data["algorithm"].strip()
@@ -106,7 +115,9 @@ class DefinitionForm(forms.ModelForm):
 class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
     form = DefinitionForm
     change_form_template = "admin/exo_registry/definition/change_form.html"
+    resource_classes = (DefinitionResource,)
     export_formats = (CSV,)
+    export_form_class = ExportForm  # every column
     backfill_choice = "exos"
     list_display = (
         "name",
@@ -126,16 +137,15 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
-        series = Series.objects.filter(definition=OuterRef("pk")).order_by().values("definition")
         last = Run.objects.filter(steps__series__definition=OuterRef("pk")).order_by("-pk").values("pk")[:1]
         return (
             super()
             .get_queryset(request)
             .prefetch_related("products")
             .annotate(
-                series_count=Coalesce(Subquery(series.annotate(n=Count("pk")).values("n")), 0),
-                points_total=Coalesce(Subquery(series.annotate(n=Sum("points_count")).values("n")), 0),
-                newest=Subquery(series.annotate(n=Max("last_date")).values("n")),
+                series_count=Coalesce(total(Series, "definition", Count("pk")), 0),
+                points_total=Coalesce(total(Series, "definition", Sum("points_count")), 0),
+                newest=total(Series, "definition", Max("last_date")),
                 last_run_id=Subquery(last),
             )
         )

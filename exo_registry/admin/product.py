@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from import_export.admin import ImportExportMixin
 from import_export.formats.base_formats import CSV
+from import_export.forms import ExportForm
 from simple_history.admin import SimpleHistoryAdmin
 
 from exo_registry import registry
@@ -20,10 +21,10 @@ from exo_registry.models import Product, Revision, Run, Series
 from exo_registry.registry.entries import PRODUCT_KEYS
 
 from .backfill import BackfillMixin
-from .base import admin_list, page, problem_list
+from .base import admin_list, page, problem_list, total
+from .csv_files import ProductResource
 from .deletion import Deleted, deleted_with
 from .fields import KnownNames, LinesField, MonthsField
-from .product_csv import ProductResource
 
 
 def _time_zones() -> list[str]:
@@ -78,6 +79,7 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
     form = ProductForm
     resource_classes = (ProductResource,)
     formats = import_formats = export_formats = (CSV,)
+    export_form_class = ExportForm  # every column
     backfill_choice = "products"
     list_display = (
         "exchangesymbol", "description", "exchange", "active", "roll_rule", "data_revision", "series_link", "last_run",
@@ -106,15 +108,13 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        newest = Revision.objects.filter(product=OuterRef("pk")).order_by().values("product").annotate(n=Max("number"))
-        series = Series.objects.filter(product=OuterRef("pk")).order_by().values("product").annotate(n=Count("pk"))
         last = Run.objects.filter(steps__product=OuterRef("pk")).order_by("-pk").values("pk")[:1]
         return (
             super()
             .get_queryset(request)
             .annotate(
-                newest_revision=Subquery(newest.values("n")),
-                series_count=Coalesce(Subquery(series.values("n")), 0),
+                newest_revision=total(Revision, "product", Max("number")),
+                series_count=Coalesce(total(Series, "product", Count("pk")), 0),
                 last_run_id=Subquery(last),
             )
         )

@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,7 +12,7 @@ from exo_registry.models import Run, Status, Step
 from exo_registry.models.run import ACTIVE
 from exo_registry.runs import control, plan
 
-from .base import ReadOnly, ReadOnlyAdmin, link, page, state
+from .base import ReadOnly, ReadOnlyAdmin, link, page, state, total
 
 
 class StepInline(ReadOnly, admin.TabularInline):
@@ -57,15 +58,14 @@ class RunAdmin(ReadOnlyAdmin):
     actions = ("cancel_runs", "retry_failed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        # Sums over one join; search may add a second one, which Django makes a subquery of its own.
         return (
             super()
             .get_queryset(request)
             .annotate(
-                steps_total=Count("steps"),
-                steps_failed=Count("steps", filter=Q(steps__status=Status.FAILED)),
-                sessions_done=Sum("steps__sessions_done", default=0),
-                sessions_total=Sum("steps__sessions_total", default=0),
+                steps_total=Coalesce(total(Step, "run", Count("pk")), 0),
+                steps_failed=Coalesce(total(Step, "run", Count("pk", filter=Q(status=Status.FAILED))), 0),
+                sessions_done=Coalesce(total(Step, "run", Sum("sessions_done")), 0),
+                sessions_total=Coalesce(total(Step, "run", Sum("sessions_total")), 0),
             )
         )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exo_registry.models import Definition, Product
+from exo_registry.models import Definition
 from exo_registry.registry import sync_series
 
 SAMPLES = "tests.registry.samples"
@@ -16,16 +16,6 @@ READER = f"{SAMPLES}.good.Reader"
 def samples(settings):
     """Allow the tests' own strategies beside the shipped ones."""
     settings.ALGORITHM_PACKAGES = ["algorithms", SAMPLES]
-
-
-@pytest.fixture
-def make_product(db):
-    def make(symbol, **fields):
-        return Product.objects.create(
-            **{"exchangesymbol": symbol, "ticksize": 0.25, "tickvalue": 12.5, "active": True} | fields
-        )
-
-    return make
 
 
 @pytest.fixture

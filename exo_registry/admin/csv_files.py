@@ -1,4 +1,4 @@
-"""Products as a CSV file, for import with a preview and for export. EXO definitions go in registry files."""
+"""Registry rows as CSV files: products in and out, EXO definitions out only (registry files bring them in)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
 
 from exo_registry import registry
-from exo_registry.models import Product
+from exo_registry.models import Definition, Product
 
 
 class WordsWidget(widgets.Widget):
@@ -50,3 +50,14 @@ class ProductResource(resources.ModelResource):
     def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
         if not kwargs.get("dry_run"):
             registry.sync_series()
+
+
+class DefinitionResource(resources.ModelResource):
+    """A definition with the symbols of its products."""
+
+    products = fields.Field("products", "products", widget=widgets.ManyToManyWidget(Product, " ", "exchangesymbol"))
+    parameters = fields.Field("parameters", "parameters", widget=widgets.JSONWidget())
+
+    class Meta:
+        model = Definition
+        fields = ("name", "algorithm", "enabled", "products", "parameters", "notes")
