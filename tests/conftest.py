@@ -7,6 +7,13 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
+
+# No deadlines: how long an example takes is the machine's affair. CI tries the same examples every time, so that it
+# speaks of the change at hand; everybody else tries new ones.
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(autouse=True)
