@@ -38,6 +38,13 @@ def plain(value: float | None) -> str:
 
 
 @register.filter
+def price(value: float) -> str:
+    """A traded price: four decimals, eight where four would say little, no trailing zeros."""
+    text = f"{value:,.{4 if abs(value) >= 1 else 8}f}"
+    return text.rstrip("0").rstrip(".").replace("-", MINUS)
+
+
+@register.filter
 def direction(value: float | None) -> str:
     """The style class of a change: gain, loss or none."""
     if not value:

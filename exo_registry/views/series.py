@@ -16,6 +16,7 @@ from exo_registry.models import Revision, Series, Step, Trade
 from exo_registry.models.run import ACTIVE
 
 from .conditional import conditional
+from .parameters import readable
 from .rows import SeriesRow, series_rows
 
 RANGES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "All")
@@ -89,12 +90,15 @@ def methodology(one: Series) -> dict[str, Any]:
     try:
         algorithm = catalogue.load(one.definition.algorithm)
     except catalogue.CatalogueError as error:
-        return {"algorithm_error": str(error), "parameters": [(name, value, "") for name, value in stored.items()]}
+        return {
+            "algorithm_error": str(error),
+            "parameters": [(name, readable(value), "") for name, value in stored.items()],
+        }
     fields = algorithm.Parameters.model_fields
     parameters = []
     for name, field in fields.items():
         value = stored[name] if name in stored else field.get_default(call_default_factory=True)
-        parameters.append((name, value, field.description or ""))
+        parameters.append((name, readable(value), field.description or ""))
     return {"explanation": inspect.getdoc(algorithm) or "", "parameters": parameters}
 
 
