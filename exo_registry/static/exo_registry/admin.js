@@ -3,6 +3,7 @@
 // <form data-live="plan">: when a field changes, the form is sent as its Preview button would, and the element
 // with that id is replaced by the answer's. Without this script the button does the same.
 for (const form of document.querySelectorAll("form[data-live]")) {
+  const address = form.getAttribute("action"); // form.action is the field of that name
   let latest = 0;
   form.addEventListener("change", async () => {
     const turn = ++latest;
@@ -11,7 +12,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     const data = new FormData(form);
     data.set("preview", "1");
     try {
-      const response = await fetch(form.action, { method: "POST", body: data });
+      const response = await fetch(address, { method: "POST", body: data });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById(form.dataset.live);
       if (turn !== latest) return;
