@@ -176,6 +176,13 @@ def test_delays_and_stuck_workers_are_told_and_so_is_their_end(mailbox, make_pro
     assert second["title"] == "exoweb: 2 recovered"
 
 
+def test_a_feed_that_fails_is_told(mailbox, make_product):
+    happen(NOW, "import", "ES: 1 rows added (from feed)", product=make_product("ES"))
+    happen(NOW, "import", "mongodb://host/desk: no server answers.", "error")
+    tick(NOW, 3)
+    assert mailbox.messages[0]["message"] == "import: mongodb://host/desk: no server answers."
+
+
 def test_details_of_a_run_are_not_told(mailbox, series):
     one = series["ES_Exo1"]
     happen(NOW, "step", f"{one.name} skipped: ES_Exo0, which it reads, failed.", "warning", series=one)
