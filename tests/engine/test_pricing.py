@@ -182,6 +182,17 @@ def test_what_is_not_known_has_no_value(model):
             assert np.isnan(value_and_delta).all(), (name, days)
 
 
+@both_models
+def test_far_out_of_the_money_an_option_is_never_worth_less_than_nothing(model):
+    """Where the two terms of the formula differ by rounding alone."""
+    rng = np.random.default_rng(20200114)
+    strike = rng.uniform(90, 110, CASES)
+    for call in (True, False):
+        price = strike * np.exp((-1 if call else 1) * rng.uniform(0.01, 0.4, CASES))
+        value, _ = pricing.price_and_delta(model, call, price, strike, rng.uniform(0.01, 0.1, CASES), 0.0, 30)
+        assert value.min() >= 0.0
+
+
 def test_an_unknown_model_is_refused_by_name():
     with pytest.raises(ValueError, match=r"'black'.*black76 or black_scholes"):
         pricing.price_and_delta("black", True, 100.0, 100.0, 0.2, 0.0, 10)
@@ -204,5 +215,6 @@ def test_values_stay_within_what_anybody_would_pay(model, call, price, moneyness
     carried = discount if model == "black76" else 1.0
     slack = 1e-12 * max(price, strike, 1.0) * max(carried, discount)
     payoff = (1 if call else -1) * (price * carried - strike * discount)
-    assert max(payoff, 0.0) - slack <= value <= (price * carried if call else strike * discount) + slack
+    assert value >= 0.0
+    assert payoff - slack <= value <= (price * carried if call else strike * discount) + slack
     assert 0.0 <= delta * (1 if call else -1) <= carried * (1 + 1e-12)
