@@ -3,9 +3,9 @@
 The event log is read every minute. Events of four kinds have a subject, and the newest event of a subject says how it
 stands: a step's is its series, online work's its product, an import's its product or the feeds as a whole, a worker's
 the workers as a whole. An error, or a warning of online work or workers, is a problem; information about the same
-subject means that it is over. A problem is told once, however often it comes again. A burst is gathered first; messages
-then keep a distance that doubles, from 15 minutes to 4 hours, and is forgotten after 4 quiet hours. What several workers
-share is one row, held by a lease while one sends.
+subject means that it is over. A problem is told once, however often it comes again. A burst is gathered first;
+messages then keep a distance that doubles, from 15 minutes to 4 hours, and is forgotten after 4 quiet hours. What
+several workers share is one row, held by a lease while one sends.
 
 Sending never raises: what goes wrong is an event, in words without the addresses, which hold passwords.
 """

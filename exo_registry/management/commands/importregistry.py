@@ -1,4 +1,4 @@
-"""importregistry: products' rules and EXO definitions from a YAML file, all or nothing."""
+"""importregistry: products' rules and EXO definitions from a YAML file or the desk's old settings, all or nothing."""
 
 import sys
 from argparse import ArgumentParser
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
-from exo_registry import registry
+from exo_registry import legacy_settings, registry
 
 
 class Command(BaseCommand):
@@ -18,11 +19,48 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", help="the registry file, or - for standard input")
+        parser.add_argument("file", nargs="?", help="the registry file, or - for standard input")
+        parser.add_argument(
+            "--from-settings",
+            metavar="FILE",
+            help="take INSTRUMENTS_LIST and EXO_LIST out of the old Python settings, which are read and never run; "
+            "what could not be mapped is listed, all else is imported",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
 
-    def handle(self, *args: Any, file: str, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        file: str | None = None,
+        from_settings: str | None = None,
+        dry_run: bool = False,
+        **options: Any,
+    ) -> None:
+        if (file is None) == (from_settings is None):
+            raise CommandError("Give one file: a registry file, or --from-settings FILE.", returncode=2)
+        text = self._migrated(from_settings) if from_settings else _text(file)
+        report = self._import(file or from_settings, text, dry_run)
+        for line in report.lines():
+            self.stdout.write(line)
+        if dry_run:
+            self.stdout.write("Dry run: nothing was written.")
+
+    def _migrated(self, file: str) -> str:
         try:
-            report = registry.import_registry(_read(file))
+            migration = legacy_settings.migrate(_bytes(file))
+        except legacy_settings.SettingsError as error:
+            raise CommandError(f"{file} was refused: {error} Nothing was written.", returncode=1) from error
+        for line in migration.notes:
+            self.stdout.write(line)
+        for line in migration.unmapped:
+            self.stderr.write(self.style.WARNING(f"not mapped: {line}"))
+        return migration.text
+
+    def _import(self, file: str, text: str, dry_run: bool) -> registry.Report:
+        try:
+            with transaction.atomic():
+                report = registry.import_registry(text)
+                transaction.set_rollback(dry_run)
         except registry.RegistryErrors as error:
             for problem in error.problems:
                 self.stderr.write(self.style.ERROR(f"{file}: {problem}"))
@@ -30,15 +68,19 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{file} was refused: {count} problem{'s' * (count != 1)}. Nothing was written.", returncode=1
             ) from error
-        for line in report.lines():
-            self.stdout.write(line)
+        return report
 
 
-def _read(file: str) -> str:
-    """The file's text; exit status 2 if it cannot be read."""
+def _bytes(file: str) -> bytes:
+    """The file's content; exit status 2 if it cannot be read."""
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}. Name a registry file.", returncode=2) from error
+
+
+def _text(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else _bytes(file).decode()
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not text in UTF-8 (byte {error.start}).", returncode=2) from error
