@@ -221,8 +221,8 @@ def test_extremes_and_break_evens_agree_with_a_fine_grid(held):
         assert found.lowest == pytest.approx(curve.min(), abs=1e-6)
     evens = analytics.break_evens(snapshot)
     assert analytics.profit(snapshot, np.array(evens), days=30) == pytest.approx([0.0] * len(evens), abs=1e-5)
-    crossings = np.flatnonzero(np.sign(curve[:-1]) * np.sign(curve[1:]) < 0)
-    for at in crossings:
+    signs = np.sign(np.round(curve, 6))  # lines that cancel leave rounding errors of both signs
+    for at in np.flatnonzero(signs[:-1] * signs[1:] < 0):
         assert any(grid[at] - 1e-6 <= even <= grid[at + 1] + 1e-6 for even in evens)
 
 
