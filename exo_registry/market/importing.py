@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import transaction
 from django.db.models import Max
+from django.dispatch import Signal
 from django.utils import timezone
 
 from ..events import record
 from ..models import Revision
 from . import store
 from .changes import NEVER, terms_matter_from
+from .load import Newest, newest
 from .pack import Pack, read_pack
 from .parse import Frame, parse
 from .problems import MarketDataError, PackErrors, Problem, Problems
@@ -23,7 +25,7 @@ from .products import ProductChange, read_instruments
 from .records import Rows, check_bars, check_rates, check_settlements, check_vols, contract_rows, rate_rows
 from .references import Parents, read_contracts, read_options
 from .schema import STORE
-from .upsert import OWNER, Owners, TableChange, change_parents, change_records
+from .upsert import OWNER, Clock, Owners, TableChange, change_parents, change_records
 
 CHECKS = {
     "contracts_bars": check_bars,
@@ -34,6 +36,9 @@ CHECKS = {
 EPOCH = dt.date(1970, 1, 1)
 
 Progress = Callable[[str], None]
+
+# Sent with `report` after an import that changed something. Listeners cannot make an import fail.
+imported = Signal()
 
 
 @dataclass
@@ -165,7 +170,10 @@ def _run(work: _Import, user, activate: bool, progress: Progress | None) -> Impo
         _compare(work, found, snapshot)
         _tell(progress, "writing")
         reports = _write(work, snapshot, user, activate)
-    return ImportReport(work.pack.source, rows, reports, list(work.warnings), work.warnings.lines())
+    report = ImportReport(work.pack.source, rows, reports, list(work.warnings), work.warnings.lines())
+    if report.changed_anything:
+        imported.send_robust(ImportReport, report=report)
+    return report
 
 
 def _parse(work: _Import) -> None:
@@ -227,7 +235,8 @@ def _symbols_of(parents: Parents, owner: np.ndarray) -> list[str]:
 
 def _compare(work: _Import, found: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
     """What has to be written, table by table."""
-    owners = {"contractname": Owners.of(work.contracts), "optionname": Owners.of(work.options)}
+    clocks = {symbol: Clock.of(change.product) for symbol, change in work.products.items()}
+    owners = {"contractname": Owners.of(work.contracts, clocks), "optionname": Owners.of(work.options, clocks)}
     changes = [change_parents(work.contracts), change_parents(work.options)]
     for table in CHECKS:
         of = owners[OWNER[table]] if table in OWNER else Owners.products(work.symbols)
@@ -246,10 +255,12 @@ def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> lis
             _clear_leftovers(work, touched, snapshot)
         for change in work.changes:
             versions[change.table] = store.replace(change.table, change.partitions, change.content(), work.pack.source)
+        ends = {symbol: _newest(work, symbol, versions) for symbol in touched}
         with transaction.atomic():
             if store.Snapshot.current().revision != snapshot.revision:
                 raise MarketDataError("another import changed the market data meanwhile; import again")
-            reports = [_save(work, symbol, earliest.get(symbol), versions, user, activate) for symbol in work.symbols]
+            changed = {s: _Changed(earliest[s], ends[s], versions) for s in touched}
+            reports = [_save(work, symbol, changed.get(symbol), user, activate) for symbol in work.symbols]
     except BaseException:
         for change in work.changes:
             store.undo(change.table, snapshot)
@@ -257,6 +268,11 @@ def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> lis
     for change in work.changes:
         store.tidy(change.table)
     return reports
+
+
+def _newest(work: _Import, symbol: str, versions: dict[str, int]) -> Newest:
+    snapshot = store.Snapshot(None, versions, frozenset([symbol]))
+    return newest(snapshot, symbol, work.products[symbol].product.timezone)
 
 
 def _clear_leftovers(work: _Import, touched: list[str], snapshot: store.Snapshot) -> None:
@@ -300,9 +316,16 @@ def _bars_span(work: _Import, symbol: str, snapshot: store.Snapshot) -> tuple[in
     return min(days, default=today), max(days, default=today)
 
 
-def _save(
-    work: _Import, symbol: str, earliest: dt.date | None, versions: dict[str, int], user, activate: bool
-) -> ProductReport:
+@dataclass(frozen=True)
+class _Changed:
+    """What a revision says of a product's market data: first date changed, end of its sessions, table versions."""
+
+    earliest: dt.date
+    newest: Newest
+    versions: dict[str, int]
+
+
+def _save(work: _Import, symbol: str, data: _Changed | None, user, activate: bool) -> ProductReport:
     """The product's row and, if its market data changed, its revision."""
     change = work.products[symbol]
     report = ProductReport(symbol, change.created, list(change.changed))
@@ -315,17 +338,20 @@ def _save(
             report.added[table.table] = table.added[symbol]
         if table.changed[symbol]:
             report.changed[table.table] = table.changed[symbol]
-    if earliest is not None:
-        newest = Revision.objects.filter(product=change.product).aggregate(Max("number"))["number__max"]
+    if data is not None:
+        last = Revision.objects.filter(product=change.product).aggregate(Max("number"))["number__max"]
         report.revision = Revision.objects.create(
             product=change.product,
-            number=(newest or 0) + 1,
+            number=(last or 0) + 1,
             source=work.pack.source[-500:],
             user=user,
-            earliest_change=earliest,
+            earliest_change=data.earliest,
             rows_added=report.rows_added,
             rows_changed=report.rows_changed,
-            versions=versions,
+            versions=data.versions,
+            newest_session=data.newest.session,
+            previous_session=data.newest.previous,
+            newest_bar=data.newest.bar,
         )
     if change.created or change.changed or report.revision:
         record("import", f"{report} (from {work.pack.source})", product=change.product, user=user)

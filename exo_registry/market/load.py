@@ -3,6 +3,7 @@
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from .upsert import codes_in, numpy_of
 EPOCH = dt.date(1970, 1, 1)
 DATE_BAR = -1
 DAY_BITS = 24
+RECENT = dt.timedelta(days=14)  # two sessions are usually within it
 
 
 def rules(product: Product) -> ProductRules:
@@ -185,13 +187,59 @@ def _rates(snapshot: Snapshot, symbol: str, since: dt.date | None) -> Rates:
 # -- what the pages and plans ask -----------------------------------------------------------------------------------
 
 
-def sessions(product: Product) -> np.ndarray:
-    """The product's sessions, ascending, as datetime64[D]: weekdays on which a future has a bar. Empty without data."""
+def sessions(product: Product, since: dt.date | None = None) -> np.ndarray:
+    """The product's sessions, ascending, as datetime64[D]: weekdays on which a future has a bar. Empty without data.
+
+    since: only those from this date on; contracts that expired before it are not read.
+    """
     symbol = product.exchangesymbol
-    snapshot = Snapshot.of(symbol)
-    bars = _bars(snapshot, symbol, futures_of(snapshot, symbol), product.timezone)
-    days = np.unique(bars.day).astype("datetime64[D]")
-    return days[np.is_busday(days)]
+    days = np.unique(_bars_since(Snapshot.of(symbol), symbol, product.timezone, since).day).astype("datetime64[D]")
+    return days[np.is_busday(days)] if since is None else days[np.is_busday(days) & (days >= np.datetime64(since))]
+
+
+def _bars_since(snapshot: Snapshot, symbol: str, zone: str, since: dt.date | None) -> Bars:
+    """All bars from `since` on, and some before: those of the contracts that expire on it or later."""
+    futures = futures_of(snapshot, symbol)
+    if since is not None:
+        futures = futures.filter(pc.greater_equal(futures["expirationdate"], pa.scalar(since)))
+    return _bars(snapshot, symbol, futures, zone)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest session, the one before it, and the time of the newest bar (None: that session has a bar that is a
+    date alone). None for what there is not."""
+
+    session: dt.date | None = None
+    previous: dt.date | None = None
+    bar: dt.datetime | None = None
+
+
+def newest(snapshot: Snapshot, symbol: str, zone: str) -> Newest:
+    """The end of a product's sessions, from the few contracts that reach it."""
+    dates = [action["max.date"] for _, partition, action in snapshot.files("contracts_bars") if partition[0] == symbol]
+    if not dates:
+        return Newest()
+    for since in (max(dates) - RECENT, None):
+        bars = _bars_since(snapshot, symbol, zone, since)
+        days = np.unique(bars.day)
+        days = days[np.is_busday(days.astype("datetime64[D]"))]
+        if since is not None:
+            days = days[days >= (since - EPOCH).days]
+        if len(days) > 1:
+            break
+    if not len(days):
+        return Newest()
+    seconds = bars.second[bars.day == days[-1]]
+    last, *before = (EPOCH + dt.timedelta(days=int(day)) for day in days[:-3:-1])
+    return Newest(last, before[0] if before else None, _moment(last, seconds, zone))
+
+
+def _moment(date: dt.date, seconds: np.ndarray, zone: str) -> dt.datetime | None:
+    if seconds.min() == DATE_BAR:
+        return None
+    clock = dt.time(0, tzinfo=zoneinfo.ZoneInfo(zone))
+    return dt.datetime.combine(date, clock) + dt.timedelta(seconds=int(seconds.max()))
 
 
 def last_bar(product: Product) -> dt.datetime | dt.date | None:

@@ -1,21 +1,23 @@
 """Puts new records over stored ones, in memory, partition by partition; says what differs and from which date on."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .records import NOWHEN, Rows, make_key
+from ..models import Product
+from .records import NOWHEN, Rows, local_clock, make_key
 from .references import Parents
 from .schema import INSTANT, STORE
 from .store import Partition, Snapshot
 
 OWNER = {"contracts_bars": "contractname", "contract_settlements": "contractname", "options_data": "optionname"}
-# A volatility or a rate is used strictly after its date.
+# A volatility or a rate is used strictly after its date; settlements are kept, and value nothing.
 USED_NEXT_DAY = ("options_data", "riskfreerate")
+NOT_USED = ("contract_settlements",)
 
 
 @dataclass
@@ -33,17 +35,31 @@ class TableChange:
         return pa.concat_tables(self.rows) if self.rows else STORE[self.table].empty_table()
 
 
+@dataclass(frozen=True)
+class Clock:
+    """A product's time zone and the local second of the day at which its prices are taken."""
+
+    zone: str
+    decision: int
+
+    @classmethod
+    def of(cls, product: Product) -> "Clock":
+        time = product.decision_time
+        return cls(product.timezone, time.hour * 3600 + time.minute * 60 + time.second)
+
+
 @dataclass
 class Owners:
-    """What the records of a table belong to: names, and the run of rows of each partition."""
+    """What the records of a table belong to: names, the run of rows of each partition, and the products' clocks."""
 
     names: pa.Array
     partitions: dict[Partition, tuple[int, int]]
     moved: set[Partition]
+    clocks: Mapping[str, "Clock"] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parents: Parents) -> "Owners":
-        return cls(parents.names, parents.partitions, parents.moved)
+    def of(cls, parents: Parents, clocks: Mapping[str, "Clock"]) -> "Owners":
+        return cls(parents.names, parents.partitions, parents.moved, clocks)
 
     @classmethod
     def products(cls, symbols: list[str]) -> "Owners":
@@ -76,20 +92,40 @@ def change_records(table: str, rows: Rows | None, owners: Owners, snapshot: Snap
         old = _stored(table, group, owners, snapshot)
         if not old and not new:
             continue
-        merged, added, changed = _merge(old, _concat(new))
+        fresh = _concat(new)
+        merged, added, changed = _merge(old, fresh)
         symbol = group[0][0]
         moved = any(partition in owners.moved for partition in group)
-        if not (len(added) or len(changed) or (moved and merged)):
+        if not (added.any() or changed.any() or (moved and merged)):
             continue
-        change.added[symbol] += len(added)
-        change.changed[symbol] += len(changed)
-        days = np.concatenate([added, changed])
-        if len(days):
-            first = int(days.min()) + (table in USED_NEXT_DAY)
+        change.added[symbol] += int(added.sum())
+        change.changed[symbol] += int(changed.sum())
+        if table not in NOT_USED and (added.any() or changed.any()):
+            first = int(_used_from(table, fresh.take(added | changed), old, owners.clocks.get(symbol)).min())
             change.earliest[symbol] = min(first, change.earliest.get(symbol, first))
         change.partitions.update(group)
         change.rows += _tables(table, merged, group, owners)
     return change
+
+
+def _used_from(table: str, rows: Rows, old: Rows | None, clock: Clock | None) -> np.ndarray:
+    """The first day whose values each record may change.
+
+    A bar after a session's decision time counts from the next day on, unless it is what makes its day a session.
+    """
+    days = rows.values["date"]
+    if table in USED_NEXT_DAY:
+        return days + 1
+    if table != "contracts_bars" or old is None or clock is None:
+        return days
+    timed = np.flatnonzero(rows.values["at"] != NOWHEN)
+    if not len(timed):
+        return days
+    day, second = local_clock(rows.values["at"][timed], clock.zone)
+    after = timed[(second > clock.decision) & np.isin(day, old.values["date"])]
+    days = days.copy()
+    days[after] += 1
+    return days
 
 
 def _slice(rows: Rows, start: int, stop: int) -> slice:
@@ -162,12 +198,12 @@ def _concat(parts: list[Rows]) -> Rows | None:
 
 
 def _merge(old: Rows | None, new: Rows | None) -> tuple[Rows, np.ndarray, np.ndarray]:
-    """(all rows, days of those added, days of those changed). A column that the pack lacks keeps its stored values."""
-    nothing = np.empty(0, np.int32)
+    """(all rows, which new ones are added, which changed). A column that the pack lacks keeps its stored values."""
+    nothing = np.zeros(0 if new is None else len(new), bool)
     if new is None or not len(new):
         return old, nothing, nothing
     if old is None:
-        return new, new.values["date"], nothing
+        return new, ~nothing, nothing
     place = np.minimum(np.searchsorted(old.key, new.key), len(old) - 1)
     known = old.key[place] == new.key
     differs = np.zeros(len(new), bool)
@@ -187,8 +223,7 @@ def _merge(old: Rows | None, new: Rows | None) -> tuple[Rows, np.ndarray, np.nda
             more = np.full(len(fresh), NOWHEN if column.dtype == np.int64 else np.nan, column.dtype)
         values[name] = np.concatenate([column, more])
     merged = Rows(np.concatenate([old.owner, fresh.owner]), np.concatenate([old.key, fresh.key]), values)
-    days = new.values["date"]
-    return sort_rows(merged), days[~known], days[differs]
+    return sort_rows(merged), ~known, differs
 
 
 def _tables(table: str, rows: Rows, group: list[Partition], owners: Owners) -> Iterable[pa.Table]:

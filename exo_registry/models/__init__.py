@@ -3,13 +3,14 @@
 from .event import Event
 from .exo import Definition, Gap, Point, Series, Trade
 from .notification import NotifierState
-from .product import Product, Revision
+from .product import Feed, Product, Revision
 from .run import Run, Status, Step
 from .token import Scope, Token
 
 __all__ = [
     "Definition",
     "Event",
+    "Feed",
     "Gap",
     "NotifierState",
     "Point",

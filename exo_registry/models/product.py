@@ -169,6 +169,12 @@ class Revision(models.Model):
     rows_added = models.PositiveIntegerField(default=0)
     rows_changed = models.PositiveIntegerField(default=0)
     versions = models.JSONField(default=dict, help_text="Delta version of each table after the import.")
+    # What online work and the book ask every minute, kept here so that they need not read market data.
+    newest_session = models.DateField(null=True, blank=True, help_text="Newest date with a bar, after the import.")
+    previous_session = models.DateField(null=True, blank=True, help_text="The session before it.")
+    newest_bar = models.DateTimeField(
+        null=True, blank=True, help_text="Newest bar of that session; empty: it has one that is a date alone."
+    )
 
     class Meta:
         ordering = ["product", "-number"]
@@ -176,3 +182,16 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} revision {self.number}"
+
+
+class Feed(models.Model):
+    """How a product's bars arrive: what online work has said about them and need not say again."""
+
+    product = models.OneToOneField(Product, on_delete=models.CASCADE, primary_key=True, related_name="feed")
+    late_session = models.DateField(
+        null=True, blank=True, help_text="Newest session reported as late; empty: bars arrive in time."
+    )
+    late_since = models.DateTimeField(null=True, blank=True, help_text="When the delay was first reported.")
+
+    def __str__(self) -> str:
+        return f"{self.product}: late since {self.late_session}" if self.late_session else f"{self.product}: in time"

@@ -3,12 +3,11 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
-from django.db.models import F, Max
+from django.db.models import F, Max, Min
 from django.utils import timezone
 
 from exo_registry import market_store
@@ -45,29 +44,77 @@ def calendars(products: Iterable[Product], now: dt.datetime | None = None) -> di
 
     A session is complete when its decision time has passed, in the product's time zone.
     """
+    now = now or timezone.now()
+    return {pk: calendar_at(end, now) for pk, end in data_ends(products).items()}
+
+
+def calendar_at(end: "DataEnd", now: dt.datetime) -> Calendar:
+    """The calendar of one product, whose newest revision is known."""
+    if not end.number:
+        return Calendar(np.empty(0, "datetime64[D]"), 0)
+    return Calendar(_complete(_sessions(end), end.product, now), end.number)
+
+
+@dataclass(frozen=True)
+class DataEnd:
+    """Where a product's market data ends, by its newest revision: nothing of it is read to know. Number 0: no data."""
+
+    product: Product
+    number: int = 0
+    session: dt.date | None = None
+    previous: dt.date | None = None
+    bar: dt.datetime | None = None
+
+    def newest(self, now: dt.datetime, bar_age: dt.timedelta | None = None) -> dt.date | None:
+        """The newest session whose decision time has passed; None without one.
+
+        bar_age: a session of which the newest bar is older than this at its decision time does not count (a bar that
+        is a date alone is never old).
+        """
+        for date in (self.session, self.previous):
+            if date is None:
+                break
+            decision = decision_instant(self.product, date)
+            too_old = bar_age is not None and date == self.session and self.bar and self.bar < decision - bar_age
+            if decision <= now and not too_old:
+                return date
+        # Two sessions ahead of the clock, or a revision of before these dates were kept: the data itself knows.
+        return calendar_at(self, now).newest
+
+
+def data_ends(products: Iterable[Product]) -> dict[int, DataEnd]:
+    """Where the data of each product ends, by its id: one query."""
     products = {product.pk: product for product in products}
     newest = (
         Revision.objects.filter(product__in=products)
         .annotate(newest=Max("product__revisions__number"))
         .filter(number=F("newest"))
-        .values_list("product_id", "pk", "number")
+        .values_list("product_id", "number", "newest_session", "previous_session", "newest_bar")
     )
-    found = {product_id: (pk, number) for product_id, pk, number in newest}
-    result = {}
-    for pk, product in products.items():
-        if pk in found:
-            revision_pk, number = found[pk]
-            dates = _sessions(settings.MARKET_DATA_URI, revision_pk, product.exchangesymbol)
-            result[pk] = Calendar(_complete(dates, product, now or timezone.now()), number)
-        else:
-            result[pk] = Calendar(np.empty(0, "datetime64[D]"), 0)
-    return result
+    found = {pk: DataEnd(products[pk], *end) for pk, *end in newest}
+    return {pk: found.get(pk) or DataEnd(product) for pk, product in products.items()}
 
 
-@lru_cache(maxsize=1024)
-def _sessions(store: str, revision_pk: int, symbol: str) -> np.ndarray:
-    """Sessions of a product; the store and the revision are part of the key, so that an import is seen."""
-    return market_store.sessions(Product.objects.get(exchangesymbol=symbol))
+# The sessions of each product at its newest revision seen, by store, product and its time zone.
+_known: dict[tuple[str, int, str], tuple[int, np.ndarray]] = {}
+
+
+def _sessions(end: DataEnd) -> np.ndarray:
+    """All sessions of a product. After an import, only those from its earliest change on are read again."""
+    product, key = end.product, (settings.MARKET_DATA_URI, end.product.pk, end.product.timezone)
+    number, dates = _known.get(key, (0, None))
+    if number == end.number:
+        return dates
+    since = None
+    if dates is not None and number < end.number:
+        newer = Revision.objects.filter(product=product, number__gt=number, number__lte=end.number)
+        since = newer.aggregate(first=Min("earliest_change"))["first"]
+    fresh = market_store.sessions(product, since=since)
+    if since is not None:
+        fresh = np.concatenate([dates[: np.searchsorted(dates, np.datetime64(since))], fresh])
+    if number <= end.number:
+        _known[key] = (end.number, fresh)
+    return fresh
 
 
 def _complete(dates: np.ndarray, product: Product, now: dt.datetime) -> np.ndarray:
