@@ -35,13 +35,15 @@ class Denied(Exception):
 def authorise(request: HttpRequest, scope: str, *, session: bool = True) -> AbstractBaseUser:
     """The user who asks, if they may use the API for `scope`; from then on it is `request.user`.
 
+    A token is `request.api_token` then, too.
+
     session: whether a browser's session will do, too. Raises Denied.
     """
     token = _token(request)
     if token is not None:
         if not token.allows(scope):
             raise Denied(_refusal(token, scope), 403)
-        request.user = token.user
+        request.user, request.api_token = token.user, token
     elif not session or not request.user.is_authenticated:
         also = " or log in" if session else ""
         raise Denied(f"Send an API token as the header 'Authorization: Bearer exo_…'{also}.", 401)

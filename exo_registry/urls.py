@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from . import api_market
 from .views import book, health, product, runs, search, series
 
 urlpatterns = [
@@ -18,5 +19,6 @@ urlpatterns = [
     path("runs/<int:pk>/progress/", runs.progress, name="run-progress"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<int:pk>/retry/", runs.retry, name="run-retry"),
+    path("api/v1/market/bars", api_market.bars, name="market-bars"),
     path("api/v1/", include("exo_registry.api")),
 ]
