@@ -1,11 +1,12 @@
 """The statistics of a stored series."""
 
 import datetime as dt
+from contextlib import suppress
 from functools import lru_cache
 
 from django.conf import settings
 
-from algorithms.engine import ProductRules
+from algorithms.engine import ProductRules, QuoteMissing
 from algorithms.engine.statistics import Performance, notional, performance
 
 from . import market_store
@@ -48,9 +49,8 @@ def _future_prices(store: str, revision: int | None, product: int, rules: Produc
     for session, date in enumerate(market.dates):
         future, _ = market.active(session)
         if future is not None:
-            price = market.track(future, session).prices[session]
-            if price == price:
-                prices[date] = price
+            with suppress(QuoteMissing):
+                prices[date] = market.future_price(future, session)
     return prices
 
 

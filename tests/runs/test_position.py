@@ -11,6 +11,7 @@ from algorithms.engine.analytics import WhatIf
 from exo_registry import market_store, performance, position
 from exo_registry.models import Gap, Product, Series
 from tests.market.packs import changed, small_pack, write_pack
+from tests.runs import markets
 
 COLLAR = {
     "legs": [{"right": "F", "qty": 1}, {"right": "C", "qty": -1, "offset": 1}, {"right": "P", "qty": 1, "offset": 0}]
@@ -147,6 +148,16 @@ def test_future_prices_are_the_active_futures(series):
     prices = performance.future_prices(Product.objects.get(exchangesymbol="ES"))
     assert prices[LAST] == 3002.25
     assert all(math.isfinite(price) for price in prices.values())
+
+
+def test_future_prices_over_many_rolls_are_of_their_day(make_product, tmp_path):
+    product = make_product("NQ")
+    days = markets.weekdays("2019-01-07", 300)
+    markets.import_bars(tmp_path / "pack", "NQ", days)
+    prices = performance.future_prices(product)
+    assert list(prices) == days
+    # A month's price is 3 points above that of the month before it.
+    assert all(price in [markets.price(day, month) for month in range(1, 13)] for day, price in prices.items())
 
 
 def test_without_market_data_there_is_no_default_capital(make_product):
