@@ -8,8 +8,12 @@ class ExoRegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import groups
+        from django_q.signals import post_execute_in_worker, pre_execute
+
+        from . import clusters, groups
         from .runs import schedules
 
         post_migrate.connect(groups.make_groups, sender=self, dispatch_uid="exo_registry groups")
         post_migrate.connect(schedules.ensure, sender=self, dispatch_uid="exo_registry schedules")
+        pre_execute.connect(clusters.note_begin, dispatch_uid="exo_registry task begins")
+        post_execute_in_worker.connect(clusters.note_end, dispatch_uid="exo_registry task ends")

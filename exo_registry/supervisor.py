@@ -1,8 +1,8 @@
 """Keeps the processes of a one-machine exoweb running, and ends all of them together.
 
 Each child is a process group of its own, with its output in a log file. Ctrl-C (or a termination signal)
-ends every group: politely, then by force. A child that dies is started again; one that keeps dying ends
-everything, with the last lines of its log.
+ends every group: politely, then by force. A child that dies, or that its own `check` finds stuck, is started again;
+one that keeps dying ends everything, with the last lines of its log, unless the supervisor is told to be patient.
 """
 
 import contextlib
@@ -13,12 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 RESTARTS = 3  # in RESTART_WINDOW, before giving up
 RESTART_WINDOW = 60.0  # seconds
+SHORT_LIFE = 5.0  # seconds: a child that lived no longer has not really started
+LONGEST_PAUSE = 15.0  # seconds
 GRACE = 10.0  # seconds between the polite signal and the forced one
 
 
@@ -28,28 +31,47 @@ class ChildFailed(RuntimeError):
 
 @dataclass
 class Child:
-    """A process to keep running. `environment` is added to this process's own."""
+    """A process to keep running.
+
+    log: the file for its output; None: this process's own. environment: added to this process's own.
+    check: says why a running process must be started again (None: it need not), given its process number.
+    started_again: called after each new start with the reason.
+    """
 
     name: str
     command: list[str]
-    log: Path
+    log: Path | None
     environment: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[int], str | None] | None = None
+    started_again: Callable[[str], None] | None = None
     process: subprocess.Popen | None = field(default=None, init=False)
     starts: list[float] = field(default_factory=list, init=False)
 
     def start(self) -> None:
         self.starts.append(time.monotonic())
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab" if len(self.starts) > 1 else "wb") as output:
+        with self._output() as output:
             self.process = subprocess.Popen(
                 self.command,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # this process has one thread
             )
+
+    def _output(self) -> AbstractContextManager[IO[bytes] | None]:
+        if self.log is None:
+            return contextlib.nullcontext()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        return self.log.open("ab" if len(self.starts) > 1 else "wb")
+
+    def trouble(self) -> str | None:
+        """Why it must be started again; None while it runs as it should."""
+        status = self.exit_status
+        if status is not None:
+            return f"stopped with exit status {status}"
+        return self.check(self.process.pid) if self.check else None
 
     @property
     def exit_status(self) -> int | None:
@@ -66,7 +88,7 @@ class Child:
                 self.process.send_signal(number)
 
     def log_end(self, lines: int = 15) -> str:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         return ""
 
@@ -77,11 +99,19 @@ def _end_with_parent() -> None:
 
 
 class Supervisor:
-    """Runs children until a signal. `say` prints a line for the person at the terminal."""
+    """Runs children until a signal. `say` prints a line for the person at the terminal.
 
-    def __init__(self, children: list[Child], say: Callable[[str], None]) -> None:
+    patient: never give up on a child, but let growing pauses pass between its starts.
+    grace: seconds between the polite signal and the forced one.
+    """
+
+    def __init__(
+        self, children: list[Child], say: Callable[[str], None], *, patient: bool = False, grace: float | None = None
+    ) -> None:
         self.children = children
         self.say = say
+        self.patient = patient
+        self.grace = GRACE if grace is None else grace
         self.stopping = False
 
     def __enter__(self) -> "Supervisor":
@@ -117,19 +147,26 @@ class Supervisor:
             time.sleep(0.3)
 
     def watch(self) -> None:
-        """Start again whatever has died. Raises ChildFailed for a child that keeps dying."""
+        """Start again whatever has died or is stuck. Raises ChildFailed for a child that keeps dying."""
         for child in self.children:
-            status = child.exit_status
-            if status is None or self.stopping:
+            if self.stopping or (why := child.trouble()) is None:
                 continue
-            child.signal(signal.SIGKILL)  # what it left behind
+            child.signal(signal.SIGKILL)  # all of it, or what it left behind
+            child.process.wait()
             recent = [start for start in child.starts if time.monotonic() - start < RESTART_WINDOW]
-            if len(recent) > RESTARTS:
-                raise ChildFailed(
-                    f"{child.name} keeps stopping (exit status {status}). The end of {child.log}:\n{child.log_end()}"
-                )
-            self.say(f"{child.name} stopped with exit status {status}; starting it again (log: {child.log})")
+            if len(recent) > RESTARTS and not self.patient:
+                raise ChildFailed(f"{child.name} keeps stopping ({why}). The end of {child.log}:\n{child.log_end()}")
+            if len(recent) > RESTARTS and time.monotonic() - child.starts[-1] < SHORT_LIFE:
+                self._pause(min(len(recent), LONGEST_PAUSE))
+            self.say(f"{child.name} {why}; starting it again{f' (log: {child.log})' if child.log else ''}")
             child.start()
+            if child.started_again:
+                child.started_again(why)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self.stopping and time.monotonic() < end:
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """End every child and all that it started. Safe to call twice."""
@@ -137,7 +174,7 @@ class Supervisor:
         running = [child for child in self.children if child.process]
         for child in running:
             child.signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + self.grace
         for child in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.0, deadline - time.monotonic()))

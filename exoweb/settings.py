@@ -170,10 +170,25 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# Two clusters from one settings file: `qcluster` works online tasks, `Q_CLUSTER_NAME=backfill qcluster`
-# the long ones. A task's lease starts when it is prefetched, hence the small queue_limit and the long retry;
+# What processes tell each other: heartbeats of the clusters. A folder serves one machine, Redis all of them.
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": HOME / "cache",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
+
+# Two clusters from one settings file, `online` for short tasks and `backfill` for long ones (`manage.py workers`).
+# A task's lease starts when it is prefetched, hence the small queue_limit and the long retry;
 # attempts are counted on our steps, before work starts, since a killed worker reports nothing.
-_BROKER = {"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}
+if REDIS_URL:
+    _BROKER = {"redis": REDIS_URL, "broker_class": "exo_registry.broker.RedisBroker"}
+else:
+    _BROKER = {"orm": "default", "broker_class": "exo_registry.broker.OrmBroker"}
 Q_CLUSTER = {
     "name": "online",
     "label": "Task queue",
@@ -191,9 +206,18 @@ Q_CLUSTER = {
     **_BROKER,
     "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800}},
 }
+# A worker that is silent for STEP_LEASE seconds has lost its step. A step is given up when it has lost STEP_FAULTS
+# workers while nothing else was lost, or STEP_ATTEMPTS in all (exo_registry/runs/losses.py).
+STEP_LEASE = 60
+STEP_FAULTS = 3
+STEP_ATTEMPTS = 10
+# A cluster is started again that leaves tasks waiting while it has idle workers, or that gives no sign of life,
+# for so many seconds (exo_registry/cluster_watch.py).
+CLUSTER_STUCK = 15
+CLUSTER_SILENT = 60
 
 # Servers and workers log what happens; other commands have words of their own for the person who runs them.
-_SERVES = Path(sys.argv[0]).name != "manage.py" or "qcluster" in sys.argv
+_SERVES = Path(sys.argv[0]).name != "manage.py" or bool({"qcluster", "workers"} & set(sys.argv))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

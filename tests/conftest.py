@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
@@ -21,6 +22,12 @@ def market_folder(settings, tmp_path):
     """An empty market store for each test."""
     settings.MARKET_DATA_URI = str(tmp_path / "market")
     return tmp_path / "market"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    """Nothing of what another test's processes told each other."""
+    cache.clear()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -94,7 +94,11 @@ class Step(models.Model):
     rows_written = models.PositiveIntegerField(default=0, help_text="Points added, changed or removed.")
     warnings = models.JSONField(default=list, blank=True)
     error = models.TextField(blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="Claims so far, but for those given back.")
+    faults = models.PositiveSmallIntegerField(
+        default=0, help_text="Workers lost on it while no other step's was: what it is given up for."
+    )
+    lost = models.DateTimeField(null=True, blank=True, help_text="When its worker was last lost.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True, help_text="Host and process that hold, or held, the lease.")

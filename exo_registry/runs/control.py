@@ -1,22 +1,23 @@
 """What an operator does to a run once it stands, and the reconciler that mends what went wrong unseen."""
 
 import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
 
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django_q.brokers import get_broker
 
 from exo_registry import events
-from exo_registry.models import Run, Status, Step
+from exo_registry.models import Product, Run, Status, Step
 from exo_registry.models.run import ACTIVE
 
-from . import tasks
-from .lease import ATTEMPT_LIMIT
+from . import losses, tasks
+from .lease import lease_time
 from .plan import raise_if_active
 from .retry import when_locked
-
-UNATTENDED = dt.timedelta(seconds=60)
 
 
 @when_locked
@@ -66,6 +67,8 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
             count = chosen.update(
                 status=Status.WAITING,
                 attempt=0,
+                faults=0,
+                lost=None,
                 error="",
                 lease_token=None,
                 lease_until=None,
@@ -92,8 +95,8 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
 def reconcile(now: dt.datetime | None = None) -> str:
     """Mend what a lost worker, task or request left behind. Idempotent; a schedule calls it every minute.
 
-    Frees steps whose lease has run out (failing those tried too often), ends cancelled and finished runs, and
-    rings again for runs that nobody attends to. Returns a line for the task list.
+    Frees steps whose lease has run out (failing those that lose every worker), ends cancelled and finished runs,
+    and rings again for work that nobody attends to. Returns a line for the task list.
     """
     now = now or timezone.now()
     freed, failed = _expired_leases(now)
@@ -102,59 +105,85 @@ def reconcile(now: dt.datetime | None = None) -> str:
         if run.cancel_requested:
             _cancel_waiting(run)
     closed = sum(tasks.close_if_ended(run) for run in active)
-    rung = sum(_ring_again(run, now) for run in _unattended(now))
+    rung = sum(_ring_again(one, now) for one in unattended(now))
     return f"{freed} freed, {failed} failed, {closed} closed, {rung} rung again"
 
 
 def _expired_leases(now: dt.datetime) -> tuple[int, int]:
-    expired = Step.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("run", "series", "product")
-    freed = failed = 0
-    for step in expired:
-        # The token in the condition: a worker that renews its lease in this very moment keeps it.
-        held = Step.objects.filter(pk=step.pk, status=Status.RUNNING, lease_token=step.lease_token, lease_until__lt=now)
-        silent = f"{step.series.name}: worker {step.worker} has not been heard of since {step.lease_until:%H:%M:%S} UTC"
-        gone = {"lease_token": None, "lease_until": None}
-        if step.run.cancel_requested:
-            held.update(status=Status.CANCELLED, finished=now, **gone)
-        elif step.attempt >= ATTEMPT_LIMIT:
-            error = (
-                f"Its worker was lost {step.attempt} times, last {step.worker}: see the worker's own log, then retry."
-            )
-            if held.update(status=Status.FAILED, finished=now, error=error, **gone):
-                events.record("step", f"{silent}; given up after {step.attempt} attempts.", level="error", step=step)
-                failed += 1
-        elif held.update(status=Status.WAITING, **gone):
-            events.record("step", f"{silent}; to be computed again.", level="warning", step=step)
-            tasks.enqueue(step.run, product=step.product)
-            freed += 1
-    return freed, failed
+    running = Step.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("run", "series", "product")
+    counts = Counter(_settle_and_ring(step, losses.lapsed(step, now)) for step in running)
+    return counts[Status.WAITING], counts[Status.FAILED]
 
 
-def _unattended(now: dt.datetime) -> list[Run]:
-    """Runs with work waiting on which nobody has been at work for a while."""
-    steps = Step.objects.filter(run=OuterRef("pk"))
-    runs = Run.objects.filter(
-        Exists(steps.filter(status=Status.WAITING)),
-        ~Exists(steps.filter(status=Status.RUNNING)),
-        status__in=ACTIVE,
-        created__lt=now - UNATTENDED,
-        cancel_requested=False,
-    ).annotate(last_end=Max("steps__finished"))
-    return [run for run in runs if run.last_end is None or run.last_end < now - UNATTENDED]
+def _settle_and_ring(step: Step, status: str | None) -> str | None:
+    if status == Status.WAITING:
+        tasks.enqueue(step.run, product=step.product)
+    return status
 
 
-def _ring_again(run: Run, now: dt.datetime) -> int:
-    """Ring for an unattended run: at its own cluster if its task was lost, at the other if none answers there."""
-    cluster = tasks.BACKFILL if run.kind != Run.Kind.ONLINE else tasks.ONLINE
-    if get_broker(cluster).queue_size() == 0:
-        tasks.enqueue(run)
-        return 1
-    busy = Step.objects.filter(status=Status.RUNNING, lease_until__gt=now).exists()
-    if cluster == tasks.BACKFILL and not busy:
-        # Tasks wait and nobody works: no backfill cluster is up, so the one that runs this takes it.
-        tasks.enqueue(run, cluster=tasks.ONLINE)
-        events.record(
-            "worker", f"No backfill worker answers: run {run.pk} goes to the online ones.", level="warning", run=run
+@when_locked
+def free_lost(worker: str, why: str, *, fault: bool | None = None) -> int:
+    """Free at once the steps held by a worker that is known to be gone; returns how many.
+
+    `why` and `fault` as `losses.settle` takes them.
+    """
+    running = Step.objects.filter(status=Status.RUNNING, worker=worker).select_related("run", "series", "product")
+    return sum(_settle_and_ring(step, losses.settle(step, why, fault=fault)) is not None for step in running)
+
+
+@dataclass(frozen=True)
+class Unattended:
+    """Work of one product of a run that waits while nobody is at it, and since when."""
+
+    run_id: int
+    product_id: int
+    since: dt.datetime
+
+
+def unattended(now: dt.datetime, at_least: dt.timedelta | None = None) -> list[Unattended]:
+    """What has waited unattended for `at_least` (None: the time of a lease), one query."""
+    at_least = lease_time() if at_least is None else at_least
+    rows = (
+        Step.objects.filter(run__status__in=ACTIVE, run__cancel_requested=False)
+        .order_by()
+        .values("run", "product", "run__created")
+        .annotate(
+            waiting=Count("pk", filter=Q(status=Status.WAITING)),
+            running=Count("pk", filter=Q(status=Status.RUNNING)),
+            begun=Max("started"),
+            ended=Max("finished"),
+            dropped=Max("lost"),
         )
-        return 1
-    return 0
+        .filter(waiting__gt=0, running=0)
+    )
+    found = []
+    for row in rows:
+        moments = [row[name] for name in ("run__created", "begun", "ended", "dropped")]
+        since = max(moment for moment in moments if moment is not None)
+        if since < now - at_least:
+            found.append(Unattended(row["run"], row["product"], since))
+    return found
+
+
+def _ring_again(one: Unattended, now: dt.datetime) -> int:
+    """Ring for unattended work: at its own cluster if its task was lost, at the other if none answers there.
+
+    Tasks that wait in a queue may be this very one, so with them the bell rings at ever longer intervals.
+    """
+    run = Run.objects.get(pk=one.run_id)
+    product = Product.objects.get(pk=one.product_id)
+    cluster = tasks.BACKFILL if run.kind != Run.Kind.ONLINE else tasks.ONLINE
+    queued = get_broker(cluster).queue_size()
+    pause = max(lease_time(), now - one.since) if queued else lease_time()
+    if not cache.add(f"exoweb:rung:{one.run_id}:{one.product_id}", 1, timeout=pause.total_seconds()):
+        return 0
+    busy = Step.objects.filter(status=Status.RUNNING, lease_until__gt=now).exists()
+    if queued and cluster == tasks.BACKFILL and not busy:
+        # Tasks wait and nobody works: no backfill cluster is up, so the one that runs this takes it.
+        cluster = tasks.ONLINE
+        words = f"No backfill worker answers: {product} of run {run.pk} goes to the online ones."
+        events.record("worker", words, level="warning", run=run, product=product)
+    else:
+        words = f"{product}: nobody has been at it since {one.since:%H:%M:%S} UTC; its task is sent again."
+        events.record("run", words, level="warning", run=run, product=product)
+    return tasks.enqueue(run, product=product, cluster=cluster)

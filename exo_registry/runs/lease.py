@@ -9,13 +9,13 @@ import socket
 import time
 import uuid
 
-from django.db.models import F, Q
+from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
+from exo_registry import events
 from exo_registry.models import Run, Status, Step
 
-LEASE = dt.timedelta(seconds=60)
-ATTEMPT_LIMIT = 3
 SECONDS_BETWEEN_BEATS = 1.0
 
 
@@ -25,6 +25,11 @@ class LostLease(Exception):
 
 class Cancelled(Exception):
     """The run was cancelled: stop, and keep what was stored before."""
+
+
+def lease_time() -> dt.timedelta:
+    """How long a worker may be silent before its step is given to another."""
+    return dt.timedelta(seconds=settings.STEP_LEASE)
 
 
 class Lease:
@@ -43,7 +48,7 @@ class Lease:
 
     def beat(self, **fields: object) -> None:
         """Renew the lease, write progress, and raise Cancelled if that was asked for."""
-        self.write(lease_until=timezone.now() + LEASE, **fields)
+        self.write(lease_until=timezone.now() + lease_time(), **fields)
         self._last_beat = time.monotonic()
         if Run.objects.filter(pk=self.step.run_id, cancel_requested=True).exists():
             raise Cancelled
@@ -63,16 +68,15 @@ class Lease:
 
 
 def claim(step: Step) -> Lease | None:
-    """Take a step that waits, or whose worker has not been heard of for a lease; None if it cannot be had.
+    """Take a step that waits; None if it cannot be had.
 
     The condition names the step's own columns only, so that the database checks it again on the row it locks.
     """
     now, token = timezone.now(), uuid.uuid4()
-    free = Q(status=Status.WAITING) | Q(status=Status.RUNNING, lease_until__lt=now)
-    taken = Step.objects.filter(free, pk=step.pk, attempt__lt=ATTEMPT_LIMIT).update(
+    taken = Step.objects.filter(pk=step.pk, status=Status.WAITING).update(
         status=Status.RUNNING,
         lease_token=token,
-        lease_until=now + LEASE,
+        lease_until=now + lease_time(),
         attempt=F("attempt") + 1,
         worker=worker_name(),
         started=now,
@@ -85,6 +89,9 @@ def claim(step: Step) -> Lease | None:
     Run.objects.filter(pk=step.run_id, status=Status.WAITING).update(status=Status.RUNNING)
     Run.objects.filter(pk=step.run_id, started=None).update(started=now)
     step.refresh_from_db()
+    if step.attempt > 1:
+        words = f"{step.series.name}: attempt {step.attempt}, by {step.worker}."
+        events.record("step", words, level="warning", step=step)
     return Lease(step, token)
 
 

@@ -1,6 +1,8 @@
 """What a worker does. The database owns the truth; the task queue is only the doorbell."""
 
+import contextlib
 import logging
+import time
 import traceback
 from collections.abc import Callable
 
@@ -15,9 +17,9 @@ from exo_registry.market_store import MarketDataError
 from exo_registry.models import Product, Run, Status, Step
 from exo_registry.models.run import ACTIVE, ENDED
 
-from . import lineage
+from . import lineage, losses
 from .compute import CannotCompute, Markets, Written, compute, store
-from .lease import Cancelled, Lease, LostLease, claim
+from .lease import Cancelled, Lease, LostLease, claim, lease_time, worker_name
 from .retry import when_locked
 from .stages import Stages
 
@@ -45,7 +47,14 @@ def enqueue(run: Run, *, product: Product | None = None, cluster: str | None = N
 
 
 def _ring(run_id: int, product_id: int, name: str, cluster: str) -> None:
-    async_task(WORK, run_id, product_id, cluster=cluster, task_name=name[:100])
+    try:
+        async_task(WORK, run_id, product_id, cluster=cluster, task_name=name[:100])
+    except Exception as error:  # of the database or of Redis
+        # The run stands whether the bell rings or not: the reconciler rings for what nobody attends to.
+        log.exception("%s: the task queue does not answer", name)
+        words = f"The task queue did not take {name} ({type(error).__name__}); it is sent again within minutes."
+        with contextlib.suppress(OperationalError, InterfaceError):
+            events.record("run", words, level="warning", run=Run.objects.get(pk=run_id))
 
 
 def work(run_id: int, product_id: int, on_progress: Progress | None = None, stages: Stages | None = None) -> str:
@@ -75,7 +84,10 @@ def _next(run: Run, product_id: int) -> Lease | None:
     by_name = {step.series.name: step for step in steps}
     if any(step.run.cancel_requested for step in steps):
         return None
+    now = timezone.now()
     for step in steps:
+        if losses.is_lapsed(step, now):
+            losses.lapsed(step, now)
         if step.status not in ACTIVE:
             continue
         needs = [by_name[name] for name in _needs(step) if name in by_name]
@@ -122,9 +134,9 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
             written = when_locked(store)(computed, lease)
         _log_done(step, computed.rebuilt, written)
     except LostLease:
-        events.record(
-            "step", f"{step.series.name}: given to another worker; nothing was kept.", level="warning", step=step
-        )
+        losses.acquit(step)
+        words = f"{step.series.name}: {worker_name()} had lost it to another worker; nothing of it was kept."
+        events.record("step", words, level="warning", step=step)
     except Cancelled:
         _end(lease, Status.CANCELLED, f"{step.series.name} cancelled; nothing of it was stored.")
     except (CannotCompute, MarketDataError) as error:
@@ -134,9 +146,8 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
     except EngineError as error:
         _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
     except (OperationalError, InterfaceError):
-        # The database is away: nothing can be written about it now. The lease runs out, and the reconciler
-        # gives the step to another worker.
         log.exception("run %s: %s: the database does not answer", step.run_id, step.series.name)
+        _release_when_back(lease)
         raise
     except Exception as error:
         log.exception("run %s: %s", step.run_id, step.series.name)
@@ -167,6 +178,27 @@ def _end(lease: Lease, status: str, message: str, **fields: object) -> None:
         return  # whoever has it now will say how it ends
     level = "warning" if status == Status.CANCELLED else "error"
     events.record("step", message, level=level, step=lease.step)
+
+
+def _release_when_back(lease: Lease) -> None:
+    """Give back a step that the database interrupted, once it answers; not the step's fault.
+
+    If it stays away, the lease runs out, and the reconciler gives the step to another worker.
+    """
+    patience = time.monotonic() + lease_time().total_seconds() / 2
+    while True:
+        try:
+            if not connection.in_atomic_block:
+                connection.close()
+            _release(lease)
+            words = f"{lease.step.series.name}: the database did not answer {worker_name()}; to be computed again."
+            events.record("step", words, level="warning", step=lease.step)
+            enqueue(lease.step.run, product=lease.step.product)
+            return
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > patience:
+                return
+            time.sleep(1)
 
 
 def _release(lease: Lease) -> None:

@@ -7,9 +7,10 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from exo_registry.models import Event, Point, Run, Series, Status, Step
+from exo_registry.registry import sync_series
 from exo_registry.runs import control, lease, plan, tasks
 
-from .conftest import START
+from .conftest import DAYS, START
 from .test_work import ICHIMOKU, LEGS
 
 pytestmark = pytest.mark.django_db
@@ -150,19 +151,57 @@ def test_reconcile_frees_a_lost_step_and_rings(run, rung, django_capture_on_comm
         assert control.reconcile().startswith("0 freed")
 
 
-def test_reconcile_gives_up_after_the_attempt_limit(run, es, rung):
-    step = run.steps.first()
-    for _ in range(lease.ATTEMPT_LIMIT):
-        assert lease.claim(step)
-        let_lease_run_out(step)
-    assert control.reconcile().startswith("0 freed, 1 failed")
+def lose(step: Step) -> None:
+    """Claim a step and let its worker fall silent."""
     step.refresh_from_db()
-    assert step.status == "failed"
-    assert step.error.startswith("Its worker was lost 3 times")
+    assert lease.claim(step)
+    let_lease_run_out(step)
+    control.reconcile()
+    step.refresh_from_db()
+
+
+def test_a_step_that_kills_every_worker_is_given_up(run, es, rung):
+    step = run.steps.first()
+    for _ in range(2):
+        lose(step)
+        assert step.status == "waiting"
+    lose(step)
+    assert (step.status, step.attempt, step.faults) == ("failed", 3, 3)
+    assert step.error.startswith("Its worker was lost 3 times running")
+    assert "given up after 3 attempts" in Event.objects.filter(step=step, level="error").get().message
     assert control.retry_failed(run, queue=False) == 1
     tasks.work(run.pk, es.pk)
     run.refresh_from_db()
     assert run.status == "done"
+    step.refresh_from_db()
+    assert (step.attempt, step.faults) == (1, 0)
+
+
+def test_a_step_is_not_blamed_when_others_lose_their_workers_too(run, es, rung, settings):
+    settings.STEP_ATTEMPTS = 6
+    first, second, _ = run.steps.all()
+    for _ in range(5):
+        lose(first)
+        lose(second)
+    # The first loss of the first step had no company; all others had.
+    assert (first.status, first.attempt, first.faults) == ("waiting", 5, 1)
+    assert (second.status, second.attempt, second.faults) == ("waiting", 5, 0)
+    lose(first)
+    assert first.status == "failed"
+    assert first.error.startswith("Its worker was lost in 6 attempts")
+
+
+def test_steps_of_a_worker_known_to_be_gone_are_freed_at_once(run, es, rung, django_capture_on_commit_callbacks):
+    step = run.steps.first()
+    held = lease.claim(step)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert control.free_lost("elsewhere:1", "gone") == 0
+        assert control.free_lost(lease.worker_name(), "its cluster went down", fault=False) == 1
+    step.refresh_from_db()
+    assert (step.status, step.faults) == ("waiting", 0)
+    assert rung == [(run.pk, "backfill")]
+    with pytest.raises(lease.LostLease):
+        held.end(Status.DONE)
 
 
 def test_reconcile_ends_a_cancelled_run_whose_worker_is_gone(run):
@@ -196,6 +235,39 @@ def test_reconcile_leaves_a_run_alone_that_somebody_works_on(run, rung):
     age(run)
     lease.claim(run.steps.first())
     assert control.reconcile().endswith("0 rung again")
+
+
+def test_reconcile_rings_for_a_product_whose_task_was_lost_while_another_is_busy(
+    run, es, make_product, bars, rung, django_capture_on_commit_callbacks
+):
+    control.cancel(run)
+    make_product("CL")
+    bars("CL", DAYS[:20])
+    sync_series()
+    both = plan.start(plan.make_plan(start=START), source=Run.Source.SHELL)
+    age(both)
+    lease.claim(both.steps.filter(product=es).first())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert control.reconcile().endswith("1 rung again")
+    assert rung == [(both.pk, "backfill")]
+
+
+def test_the_bell_is_not_rung_again_and_again(run, rung, django_capture_on_commit_callbacks):
+    age(run)
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(5):
+            control.reconcile()
+    assert len(rung) == 1
+
+
+def test_a_queue_that_is_away_does_not_stop_a_run(run, monkeypatch, django_capture_on_commit_callbacks):
+    def refuse(*_args, **_more):
+        raise ConnectionError("Redis is gone")
+
+    monkeypatch.setattr(tasks, "async_task", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert tasks.enqueue(run) == 1
+    assert "did not take" in Event.objects.filter(run=run).first().message
 
 
 def test_without_backfill_workers_the_online_ones_take_over(run, django_capture_on_commit_callbacks):

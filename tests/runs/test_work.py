@@ -141,21 +141,33 @@ def test_a_step_is_claimed_once(step):
     assert Step.objects.get().attempt == 1
 
 
-def test_a_step_whose_worker_is_silent_is_claimed_again(step):
+def test_a_step_whose_worker_is_silent_goes_to_the_next_worker(step, run, es):
     lost = lease.claim(step)
     expire(step)
-    found = lease.claim(step)
-    assert found.token != lost.token
-    assert Step.objects.get().attempt == 2
+    assert tasks.work(run.pk, es.pk) == "1 step"
+    step = Step.objects.get()
+    assert (step.status, step.attempt, step.faults) == ("done", 2, 1)
     with pytest.raises(lease.LostLease):
         lost.beat()
+    messages = "\n".join(Event.objects.filter(step=step).order_by("pk").values_list("message", flat=True))
+    assert "has not been heard of" in messages
+    assert f"attempt 2, by {lease.worker_name()}" in messages
 
 
-def test_a_step_is_claimed_a_limited_number_of_times(step):
-    for _ in range(lease.ATTEMPT_LIMIT):
-        assert lease.claim(step)
-        expire(step)
-    assert lease.claim(step) is None
+def test_a_worker_that_comes_back_keeps_nothing_and_clears_the_step(run, es, monkeypatch):
+    """The clock jumps past the lease while it computes, and another worker takes the step."""
+    monkeypatch.setattr(lease, "SECONDS_BETWEEN_BEATS", 0.0)
+
+    def jump(step, done, total):
+        if done and Step.objects.get().attempt == 1:
+            expire(step)
+            assert tasks.work(run.pk, es.pk) == "1 step"
+
+    assert tasks.work(run.pk, es.pk, jump) == "1 step"
+    step = Step.objects.get()
+    assert (step.status, step.attempt, step.faults) == ("done", 2, 0)
+    assert len(rows("ES_ContFut")[0]) == 100
+    assert Event.objects.filter(message__contains="nothing of it was kept").count() == 1
 
 
 def test_a_lost_lease_commits_nothing(step, es):
@@ -193,12 +205,28 @@ def test_a_database_that_goes_away_is_not_the_steps_failure(run, es, monkeypatch
     monkeypatch.setattr(tasks, "store", fail)
     with pytest.raises(OperationalError):
         tasks.work(run.pk, es.pk)
+    step = run.steps.get()
+    assert (step.status, step.attempt, step.faults) == ("waiting", 0, 0)
+    assert "the database did not answer" in Event.objects.get(step=step).message
+    monkeypatch.undo()
+    tasks.work(run.pk, es.pk)
+    assert run.steps.get().status == "done"
+
+
+def test_a_database_that_stays_away_leaves_the_step_to_the_reconciler(run, es, monkeypatch, settings):
+    settings.STEP_LEASE = 0.2
+
+    def fail(*_args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(tasks, "store", fail)
+    monkeypatch.setattr(lease.Lease, "release", fail)
+    with pytest.raises(OperationalError):
+        tasks.work(run.pk, es.pk)
     assert run.steps.get().status == "running"
     monkeypatch.undo()
     expire(run.steps.get())
     assert control.reconcile().startswith("1 freed")
-    tasks.work(run.pk, es.pk)
-    assert run.steps.get().status == "done"
 
 
 def test_an_algorithm_that_fails_is_named_with_its_session(run, es, monkeypatch):

@@ -15,7 +15,8 @@ from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from exo_registry import demo
+from exo_registry import clusters, demo
+from exo_registry.cluster_watch import cluster_child
 from exo_registry.supervisor import Child, ChildFailed, Supervisor, take_lock
 
 USER = "admin"
@@ -97,23 +98,14 @@ class Command(BaseCommand):
 
 def children(host: str, port: int) -> list[Child]:
     """The web server and the two task clusters."""
-    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     web = [
         sys.executable, "-m", "gunicorn", "exoweb.wsgi", "--bind", f"{host}:{port}",
         "--chdir", str(settings.BASE_DIR), "--workers", "2", "--threads", "4",
         "--access-logfile", "-", "--no-control-socket",
     ]  # fmt: skip
     home = {"EXOWEB_HOME": str(settings.HOME)}
-    return [
-        Child("web", web, log_folder() / "web.log", home),
-        Child("online worker", [*manage, "qcluster"], log_folder() / "online.log", home),
-        Child(
-            "backfill worker",
-            [*manage, "qcluster"],
-            log_folder() / "backfill.log",
-            home | {"Q_CLUSTER_NAME": "backfill"},
-        ),
-    ]
+    tasks = [cluster_child(name, log_folder() / f"{name}.log", home) for name in clusters.NAMES]
+    return [Child("web", web, log_folder() / "web.log", home), *tasks]
 
 
 def static_is_current() -> bool:
@@ -133,12 +125,12 @@ def log_folder() -> Path:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether the web server gives an answer, be it that this address is not for us."""
+    """Whether the web server gives an answer, be it that this address is not for us or that no worker is up yet."""
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=5):
             return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
+    except urllib.error.HTTPError:
+        return True
     except OSError:
         return False
 
