@@ -11,9 +11,11 @@ class ExoRegistryConfig(AppConfig):
         from django_q.signals import post_execute_in_worker, pre_execute
 
         from . import clusters, groups
-        from .runs import schedules
+        from .market.importing import imported
+        from .runs import online, schedules
 
         post_migrate.connect(groups.make_groups, sender=self, dispatch_uid="exo_registry groups")
         post_migrate.connect(schedules.ensure, sender=self, dispatch_uid="exo_registry schedules")
+        imported.connect(online.ring, dispatch_uid="exo_registry online")
         pre_execute.connect(clusters.note_begin, dispatch_uid="exo_registry task begins")
         post_execute_in_worker.connect(clusters.note_end, dispatch_uid="exo_registry task ends")

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from exo_registry.calendars import CalendarError, newest_complete_session
-from exo_registry.models import Product, Series, Status, Step
+from exo_registry.models import Series, Status, Step
 from exo_registry.models.run import ENDED
 
 from . import lineage
-from .sessions import Calendar, calendars
-
-# How long after a session's decision time its point may take before the series is called late.
-GRACE = dt.timedelta(minutes=15)
+from .due import DELAY, expected_session
+from .sessions import DataEnd, calendar_at, data_ends
 
 FRESH, LATE, STALE, NEVER_RUN, FAILED = "fresh", "late", "stale", "never run", "failed"
 
@@ -42,43 +39,44 @@ def states(series: Iterable[Series], now: dt.datetime | None = None) -> dict[int
     Definition and product should come with the series (select_related).
     """
     series = list(series)
-    now = now or timezone.now()
+    # A point may take a while after its session's decision time before the series is called late.
+    now = (now or timezone.now()) - DELAY
     products = {one.product for one in series}
-    known = calendars(products, now - GRACE)
-    expected = {product.pk: _expected(product, now - GRACE) for product in products}
     stale = lineage.staleness(series)
     failures = _failures(series)
-    return {
-        one.pk: _state(one, known[one.product_id], expected[one.product_id], stale[one.pk], failures.get(one.pk))
-        for one in series
-    }
+    ends = data_ends(products)
+    newest = {pk: end.newest(now) for pk, end in ends.items()}
+    expected = {product.pk: expected_session(product, now) for product in products}
+    found = {}
+    for one in series:
+        product = one.product_id
+        why = _late(one.last_session, ends[product], newest[product], expected[product], now)
+        found[one.pk] = _state(one, why, stale[one.pk], failures.get(one.pk))
+    return found
 
 
-def _expected(product: Product, now: dt.datetime) -> dt.date | None:
-    """The newest session that the exchange has completed; None for made-up data, which nobody feeds."""
-    if product.synthetic:
-        return None
-    try:
-        return newest_complete_session(product, now)
-    except CalendarError:
-        return None
-
-
-def _state(
-    series: Series, calendar: Calendar, expected: dt.date | None, stale: list[str], failure: str | None
-) -> Freshness:
+def _state(series: Series, late: str, stale: list[str], failure: str | None) -> Freshness:
     if failure is not None:
         return Freshness(FAILED, failure)
     if series.last_session is None:
         return Freshness(NEVER_RUN, "never backfilled")
     if stale:
         return Freshness(STALE, "; ".join(stale))
-    if calendar and series.last_session < calendar.newest:
-        behind = len(calendar.after(series.last_session))
-        return Freshness(LATE, f"{behind} session{'s' if behind > 1 else ''} behind {calendar.newest}")
-    if expected is not None and calendar.newest is not None and calendar.newest < expected:
-        return Freshness(LATE, f"market data ends on {calendar.newest}; a session was expected on {expected}")
-    return Freshness(FRESH)
+    return Freshness(LATE, late) if late else Freshness(FRESH)
+
+
+def _late(
+    last: dt.date | None, end: DataEnd, newest: dt.date | None, expected: dt.date | None, now: dt.datetime
+) -> str:
+    """What a series whose newest session is `last` lacks; empty if nothing."""
+    if last is None or newest is None:
+        return ""
+    if last < newest:
+        behind = len(calendar_at(end, now).after(last))
+        return f"{behind} session{'s' if behind > 1 else ''} behind {newest}"
+    if expected is not None and newest < expected:
+        return f"market data ends on {newest}; a session was expected on {expected}"
+    return ""
 
 
 def _failures(series: list[Series]) -> dict[int, str]:

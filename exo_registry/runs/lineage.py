@@ -86,19 +86,24 @@ def _named(what: str, stored: dict | None, current: dict) -> list[str]:
     return [f"{what} ({', '.join(names)})"] if names else []
 
 
-def _corrections(series: list[Series]) -> dict[int, dt.date | None]:
-    """Earliest date, by series, from which data that it was computed from has changed since."""
-    later = (
+def corrected_from() -> Subquery:
+    """Of a series (in a query of series): the earliest date from which data that it was computed from has changed
+    since; NULL if none has."""
+    return Subquery(
         Revision.objects.filter(
             product=OuterRef("product"),
             number__gt=OuterRef("market_revision"),
             earliest_change__lte=OuterRef("last_session"),
         )
+        .order_by()
         .values("product")
         .annotate(earliest=Min("earliest_change"))
         .values("earliest")
     )
-    found = Series.objects.filter(pk__in=[one.pk for one in series]).annotate(corrected=Subquery(later))
+
+
+def _corrections(series: list[Series]) -> dict[int, dt.date | None]:
+    found = Series.objects.filter(pk__in=[one.pk for one in series]).annotate(corrected=corrected_from())
     return dict(found.values_list("pk", "corrected"))
 
 

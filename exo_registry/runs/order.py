@@ -28,12 +28,14 @@ def wanted_series(
     products: Iterable[Product] | None = None,
     exos: Iterable[Definition] | None = None,
     series: Iterable[Series] | None = None,
+    sync: bool = True,
 ) -> tuple[list[Wanted], list[str]]:
     """The series chosen and all that they read, those read first; and what stands in the way, in words.
 
-    Series rows are brought in step with the definitions first. A handful of queries whatever the number of series.
+    Series rows are brought in step with the definitions first (`sync`). A handful of queries whatever the number of
+    series.
     """
-    broken = sync_series().broken
+    broken = sync_series().broken if sync else {}
     choice = _Choice(products, exos, series)
     current = {one.name: one for one in _current(choice.product_ids())}
     problems = choice.problems(current, broken)

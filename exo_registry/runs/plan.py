@@ -91,14 +91,16 @@ def make_plan(
     mode: str = Run.Mode.MISSING,
     kind: str = Run.Kind.BACKFILL,
     now: dt.datetime | None = None,
+    sync: bool = True,
 ) -> Plan:
     """The plan for the series chosen by product, definition or name (None: all).
 
     `start` is the first session wanted of series without points, or of all with mode reset; one earlier than
-    what is stored rebuilds from there. `until` is the last one (None: the newest complete session).
+    what is stored rebuilds from there. `until` is the last one (None: the newest complete session). `sync=False`: the
+    series rows are known to be in step with the definitions.
     """
     plan = Plan(kind=kind, mode=mode, start=start, until=until)
-    wanted, plan.problems = wanted_series(products=products, exos=exos, series=series)
+    wanted, plan.problems = wanted_series(products=products, exos=exos, series=series, sync=sync)
     known = calendars({one.series.product for one in wanted}, now or timezone.now())
     stale = lineage.staleness([one.series for one in wanted])
     planned: dict[str, PlanItem] = {}

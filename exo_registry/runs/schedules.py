@@ -4,6 +4,7 @@ from django.db import connections
 
 EVERY_MINUTE = {
     "Reconcile runs": "exo_registry.runs.control.reconcile",
+    "Compute what is due": "exo_registry.runs.online.tick",
     "Send notifications": "exo_registry.notify.send_digest",
 }
 

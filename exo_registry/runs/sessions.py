@@ -64,6 +64,7 @@ class DataEnd:
     session: dt.date | None = None
     previous: dt.date | None = None
     bar: dt.datetime | None = None
+    imported: dt.datetime | None = None
 
     def newest(self, now: dt.datetime, bar_age: dt.timedelta | None = None) -> dt.date | None:
         """The newest session whose decision time has passed; None without one.
@@ -89,7 +90,7 @@ def data_ends(products: Iterable[Product]) -> dict[int, DataEnd]:
         Revision.objects.filter(product__in=products)
         .annotate(newest=Max("product__revisions__number"))
         .filter(number=F("newest"))
-        .values_list("product_id", "number", "newest_session", "previous_session", "newest_bar")
+        .values_list("product_id", "number", "newest_session", "previous_session", "newest_bar", "created")
     )
     found = {pk: DataEnd(products[pk], *end) for pk, *end in newest}
     return {pk: found.get(pk) or DataEnd(product) for pk, product in products.items()}
