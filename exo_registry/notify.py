@@ -181,9 +181,15 @@ def _add_problem(state: NotifierState, subject: str, event: dict) -> None:
 
 
 def _subject(event: dict) -> str:
-    if event["kind"] == "step":
+    """What an event is about. Of online work, what is said of a series, or of no product, stands for itself."""
+    kind = event["kind"]
+    if kind == "step":
         return f"step {event['series']}"
-    return "worker" if event["kind"] == "worker" else f"{event['kind']} {event['product']}"
+    if kind == "worker":
+        return "worker"
+    if kind == "online" and (event["series"] or not event["product"]):
+        return f"online {event['series']} {_reason(event['message'])}"
+    return f"{kind} {event['product']}"
 
 
 def _reason(message: str) -> str:

@@ -176,6 +176,16 @@ def test_delays_and_stuck_workers_are_told_and_so_is_their_end(mailbox, make_pro
     assert second["title"] == "exoweb: 2 recovered"
 
 
+def test_what_is_said_of_a_series_does_not_end_its_products_delay(mailbox, series):
+    one = series["ES_Exo1"]
+    happen(NOW, "online", "ES: no bar yet.", "warning", product=one.product)
+    happen(NOW, "online", "ES_Exo1: never backfilled, so left alone.", series=one)
+    happen(NOW, "online", "ES_Exo2: reads a series that is not there.", "error")
+    happen(NOW, "online", "CL_Exo2: reads a series that is not there.", "error")
+    tick(NOW, 3)
+    assert mailbox.messages[0]["title"] == "exoweb: 3 problems"
+
+
 def test_a_feed_that_fails_is_told(mailbox, make_product):
     happen(NOW, "import", "ES: 1 rows added (from feed)", product=make_product("ES"))
     happen(NOW, "import", "mongodb://host/desk: no server answers.", "error")
