@@ -6,7 +6,7 @@ What an algorithm's author needs is named here; the modules have the rest.
 from .algorithm import Algorithm, Parameters, Signal
 from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, QuoteMissing
 from .legs import Leg, call, can_open, future, open_legs, put
-from .loop import History, PointRow, Result, run
+from .loop import Costs, History, PointRow, Result, run
 from .market import Market, ProductRules
 from .session import Session, TradeRow
 
@@ -14,6 +14,7 @@ __all__ = [
     "Algorithm",
     "AlgorithmError",
     "ChainTooShort",
+    "Costs",
     "EngineError",
     "Gap",
     "History",

@@ -45,6 +45,14 @@ class PointRow(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Costs:
+    """Trading costs, in the currency per contract and side."""
+
+    future: float
+    option: float
+
+
+@dataclass(frozen=True)
 class History:
     """The points of a series that is read: dates (datetime64[D], ascending) and `exo` values."""
 
@@ -71,17 +79,20 @@ def run(
     last: dt.date | None = None,
     state: dict | None = None,
     histories: Mapping[str, History] | None = None,
+    costs: Costs | None = None,
     on_session: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Compute a strategy's sessions from `first` to `last`, both included, that are newer than `state`.
 
     `state` is what an earlier run's Result gave; None starts flat. `histories` holds the series that the algorithm
-    needs, by label; with a state, points up to the state's session may be left out. `on_session(done, total)` is
-    called every 200 sessions and, between sessions, at least every half second; it may raise to stop. Raises
-    EngineError if the run cannot start and AlgorithmError if the algorithm itself fails; missing data is never
-    raised, it becomes a gap.
+    needs, by label; with a state, points up to the state's session may be left out. `costs` take the place of the
+    product's. `on_session(done, total)` is called every 200 sessions and, between sessions, at least every half
+    second; it may raise to stop. Raises EngineError if the run cannot start and AlgorithmError if the algorithm
+    itself fails; missing data is never raised, it becomes a gap.
     """
-    runner = _Runner(algorithm, market, state, histories or {})
+    rules = market.rules
+    costs = costs or Costs(rules.cost_future, rules.cost_option)
+    runner = _Runner(algorithm, market, costs, state, histories or {})
     low = 0 if first is None else bisect_left(market.dates, first)
     if state is not None:
         low = max(low, bisect_right(market.dates, dt.date.fromisoformat(state["session"])))
@@ -124,8 +135,15 @@ class _Feed:
 class _Runner:
     """One run in progress."""
 
-    def __init__(self, algorithm: Algorithm, market: Market, state: dict | None, histories: Mapping[str, History]):
-        self.algorithm, self.market = algorithm, market
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        market: Market,
+        costs: Costs,
+        state: dict | None,
+        histories: Mapping[str, History],
+    ):
+        self.algorithm, self.market, self.costs = algorithm, market, costs
         self.result = Result()
         self.total_costs = 0.0
         self.signal_values: dict[str, object] = {}
@@ -281,6 +299,5 @@ class _Runner:
         )
 
     def _executed(self) -> tuple[float, float, float]:
-        rules = self.market.rules
         futures, options = self._count(self.session.traded)
-        return futures, options, futures * rules.cost_future + options * rules.cost_option
+        return futures, options, futures * self.costs.future + options * self.costs.option

@@ -17,7 +17,7 @@ from import_export.formats.base_formats import CSV
 from import_export.forms import ExportForm
 from simple_history.admin import SimpleHistoryAdmin
 
-from exo_registry import catalogue, parameter_help, registry
+from exo_registry import catalogue, check, parameter_help, registry
 from exo_registry.models import Definition, Run, Series
 
 from .backfill import BackfillMixin
@@ -47,7 +47,16 @@ class DefinitionForm(forms.ModelForm):
 
     class Meta:
         model = Definition
-        fields = ("name", "algorithm", "enabled", "products", "parameters", "notes")
+        fields = (
+            "name",
+            "algorithm",
+            "enabled",
+            "products",
+            "parameters",
+            "cost_future",
+            "cost_option",
+            "notes",
+        )
         widgets = {
             "algorithm": AlgorithmWidget(_algorithm_paths),
             "products": forms.CheckboxSelectMultiple,
@@ -134,6 +143,7 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
     fieldsets = (
         (None, {"fields": ("name", "algorithm", "enabled", "products", "notes")}),
         ("Parameters", {"fields": ("parameters",), "classes": ("parameters",)}),
+        ("Costs", {"fields": (("cost_future", "cost_option"),)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
@@ -201,6 +211,17 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
         ):
             if names:
                 self.message_user(request, f"{text}: {_shortened(names)}.", messages.INFO)
+        if form.instance.enabled and form.has_changed():
+            self._tell_check(request, form.instance)
+
+    def _tell_check(self, request: HttpRequest, definition: Definition) -> None:
+        """A quick check of what was saved, told and not enforced: data may come after the definition."""
+        problems = check.check_definition(definition)
+        for problem in problems:
+            self.message_user(request, f"Check of {definition}: {problem}", messages.WARNING)
+        if not problems:
+            text = "it runs on a sample of sessions, and looks at nothing ahead."
+            self.message_user(request, f"Check of {definition}: {text}", messages.SUCCESS)
 
     def get_deleted_objects(self, objs: Iterable[Definition], request: HttpRequest) -> Deleted:
         definitions = list(objs)

@@ -28,7 +28,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("last_sent", models.DateTimeField(blank=True, null=True)),
-                ("streak", models.PositiveSmallIntegerField(default=0, help_text="Messages since the last quiet hours.")),
+                (
+                    "streak",
+                    models.PositiveSmallIntegerField(default=0, help_text="Messages since the last quiet hours."),
+                ),
                 (
                     "failed_at",
                     models.DateTimeField(blank=True, help_text="When sending last failed; empty: it works.", null=True),

@@ -1,6 +1,6 @@
 """EXO definitions and what is computed from them: series, points, trades, gaps."""
 
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
@@ -30,6 +30,20 @@ class Definition(models.Model):
     )
     products = models.ManyToManyField(
         Product, blank=True, related_name="definitions", help_text="Empty: every active product."
+    )
+    cost_future = models.FloatField(
+        "cost per future",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0)],
+        help_text="Per contract and side, in the product's currency. Empty: the product's own.",
+    )
+    cost_option = models.FloatField(
+        "cost per option",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0)],
+        help_text="Per contract and side, in the product's currency. Empty: the product's own.",
     )
     enabled = models.BooleanField(default=True, help_text="Planned by backfills and online runs.")
     notes = models.TextField(blank=True)

@@ -47,6 +47,11 @@ def unknown_product(symbol: Any, known: Iterable[str]) -> str:
     return f"There is no product {symbol}. {_near(str(symbol), known)}Products: {listed}. importmarket makes them."
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of a file is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"Did you mean {near[0]}? " if near else ""
@@ -59,8 +64,7 @@ def _value(field: models.Field, value: Any) -> Any:
     if isinstance(field, models.IntegerField):
         return _expect(value, isinstance(value, int) and not isinstance(value, bool), "a whole number")
     if isinstance(field, models.FloatField):
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return float(_expect(value, number, "a finite number"))
+        return float(_expect(value, is_number(value), "a finite number"))
     if isinstance(field, models.TimeField):
         match = _TIME.match(value) if isinstance(value, str) else None
         _expect(value, match is not None, "a time of day such as 14:45")

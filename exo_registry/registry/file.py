@@ -18,7 +18,8 @@ from exo_registry.models import Definition, Product
 from exo_registry.registry import checks, entries, yaml_text
 from exo_registry.registry.series import SyncReport, sync_series
 
-DEFINITION_KEYS = ("name", "algorithm", "enabled", "products", "parameters", "notes")
+COST_KEYS = ("cost_future", "cost_option")
+DEFINITION_KEYS = ("name", "algorithm", "enabled", "products", "parameters", *COST_KEYS, "notes")
 SECTIONS = ("products", "exos")
 
 
@@ -225,6 +226,13 @@ class _Import:
                 self._problem(f"{path}.{name}", f"{values[name]!r} is not text; put it in quotes.")
             elif name in values and not (name == "notes" and not values[name]):
                 self._clean(path, name, values[name])
+        for name in COST_KEYS:
+            if values.get(name) is not None:
+                if entries.is_number(values[name]):
+                    self._clean(path, name, values[name])
+                else:
+                    message = f"{values[name]!r} is not a finite number; leave it out for the product's own."
+                    self._problem(f"{path}.{name}", message)
         if not isinstance(values.get("enabled", True), bool):
             self._problem(f"{path}.enabled", f"{values['enabled']!r} is not true or false.")
         if not isinstance(values.get("products", []), list):
@@ -294,6 +302,7 @@ class _Import:
         wanted = {"algorithm": draft.algorithm, "parameters": draft.parameters, "enabled": draft.enabled}
         if "notes" in entry:
             wanted["notes"] = entry["notes"] or ""
+        wanted |= {name: entry[name] for name in COST_KEYS if name in entry}
         changed = [name for name, value in wanted.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, wanted[name])

@@ -135,6 +135,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         last=span.last,
         state=state,
         histories=_histories(series, reads, state),
+        costs=lineage.costs_of(series),
         on_session=on_session,
     )
     return Computed(
@@ -145,7 +146,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         result=result,
         algorithm_hash=code,
         parameters=lineage.parameters_record(algorithm),
-        rules=lineage.rules_record(markets.product),
+        rules=lineage.rules_record(series),
         revision=markets.calendar.revision,
         dependencies={one.name: one.generation for one in reads.values()},
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.db.models import Min, OuterRef, Subquery
 
 from algorithms.engine.algorithm import Algorithm
+from algorithms.engine.loop import Costs
 from algorithms.engine.market import ProductRules
 from exo_registry import catalogue, market_store
 from exo_registry.models import Product, Revision, Series
@@ -25,9 +26,27 @@ def parameters_record(algorithm: Algorithm) -> dict:
     return algorithm.parameters.model_dump(mode="json")
 
 
-def rules_record(product: Product) -> dict:
-    """The product's rules as they are stored and compared."""
+def costs_of(series: Series) -> Costs:
+    """Costs per contract and side: the definition's where it has its own, else the product's."""
+    definition, product = series.definition, series.product
+    return Costs(
+        product.cost_future if definition.cost_future is None else definition.cost_future,
+        product.cost_option if definition.cost_option is None else definition.cost_option,
+    )
+
+
+def rules_record(series: Series) -> dict:
+    """The rules that the series is computed by, as they are stored and compared."""
+    return {**_product_record(series.product), **_costs_record(series)}
+
+
+def _product_record(product: Product) -> dict:
     return {name: _plain(value) for name, value in _rules(product).items() if name not in NOT_RULES}
+
+
+def _costs_record(series: Series) -> dict:
+    costs = costs_of(series)
+    return {"cost_future": costs.future, "cost_option": costs.option}
 
 
 def _rules(product: Product) -> dict:
@@ -56,12 +75,12 @@ def staleness(series: Iterable[Series]) -> dict[int, list[str]]:
     corrected = _corrections(computed)
     generations = _generations(computed)
     rules = {one.product_id: one.product for one in computed}
-    rules = {pk: rules_record(product) for pk, product in rules.items()}
+    rules = {pk: _product_record(product) for pk, product in rules.items()}
     reasons: dict[int, list[str]] = {one.pk: [] for one in series}
     for one in computed:
         reasons[one.pk] = [
             *_code_and_parameters(one),
-            *_named("product rules changed", one.product_rules, rules[one.product_id]),
+            *_named("product rules changed", one.product_rules, rules[one.product_id] | _costs_record(one)),
             *([f"market data corrected from {corrected[one.pk]}"] if corrected.get(one.pk) else []),
             *_recomputed(one, generations),
         ]

@@ -25,6 +25,11 @@ def test_a_definition_is_added_and_its_series_with_it(browser, es, make_product)
     assert sorted(Series.objects.values_list("name", flat=True)) == ["ES_CallSpread", "ES_PutSpread"]
 
 
+def test_what_was_saved_is_checked_and_the_outcome_told(browser, es):
+    response = browser.post(ADD, VALUES, follow=True)
+    assert "Check of ContFut: There is no market data of ES, so it was not run." in messages_of(response)
+
+
 def test_products_that_are_chosen_are_kept(browser, es, make_product):
     cl = make_product("CL")
     browser.post(ADD, VALUES | {"products": [cl.pk]})

@@ -135,6 +135,26 @@ def test_an_empty_value_takes_the_default(make_product):
     assert (product.description, product.optionticksize, product.optiontickvalue) == ("", None, None)
 
 
+def test_costs_of_a_definition_are_read_kept_and_cleared(es, define):
+    define("ContFut", CONTFUT)
+    import_registry("exos: [{name: ContFut, cost_future: 2.5, cost_option: 0}]")
+    assert "cost_future: 2.5" in export_registry()
+    import_registry("exos: [{name: ContFut, cost_option: null}]")
+    definition = Definition.objects.get()
+    assert (definition.cost_future, definition.cost_option) == (2.5, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("-1", "greater than or equal to 0"), (".nan", "'.nan' is not a finite number"), ("[1]", "not a finite number")],
+)
+def test_a_bad_cost_of_a_definition_is_refused(es, define, value, words):
+    define("ContFut", CONTFUT)
+    with pytest.raises(RegistryErrors, match=words) as caught:
+        import_registry(f"exos: [{{name: ContFut, cost_future: {value}}}]")
+    assert caught.value.problems[0].path == "exos[0].cost_future"
+
+
 def test_an_export_brings_back_what_was_changed_since(es, define):
     define("ContFut", CONTFUT)
     text, before = export_registry(), everything()

@@ -110,6 +110,18 @@ def test_changed_product_rules(es, contfut, compute):
     assert stale_reasons() == "stale: product rules changed (cost_future)"
 
 
+def test_costs_of_the_definition_come_before_the_product_s(es, contfut, compute):
+    es.cost_future = 1.5
+    es.save()
+    compute(start=START)
+    assert Point.objects.order_by("date").first().costs == 1.5
+    contfut.cost_future = 0.0
+    contfut.save()
+    assert stale_reasons() == "stale: product rules changed (cost_future)"
+    compute(mode=Run.Mode.STALE)
+    assert not Point.objects.exclude(costs=0.0).exists()
+
+
 def test_changed_code(es, contfut, compute):
     compute(start=START)
     Series.objects.update(algorithm_hash="another")
