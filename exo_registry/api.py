@@ -1,6 +1,7 @@
-"""The read API under /api/v1/: series, their points and their trades, as JSON, CSV or Parquet.
+"""The read API under /api/v1/: series, their points and trades as JSON, CSV or Parquet, their position as JSON.
 
-`pandas.read_csv("…/api/v1/series/ES_ContFut.csv?from=2020-01-01&columns=date,exo")` works as it is.
+`pandas.read_csv("…/api/v1/series/ES_ContFut.csv?from=2020-01-01&columns=date,exo", storage_options={"Authorization":
+"Bearer exo_…"})` works as it is. A browser's session will do, too.
 Answers carry an ETag and Last-Modified of the series' last computation, so a repeated request costs a 304.
 """
 
@@ -11,14 +12,14 @@ import math
 from collections.abc import Callable, Iterable
 
 import pandas as pd
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path, reverse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
 from exo_registry import series_data
-from exo_registry.models import Series
+from exo_registry.api_auth import authorised
+from exo_registry.models import Scope, Series
 from exo_registry.views.conditional import conditional
 
 app_name = "api"
@@ -39,14 +40,12 @@ class Problem(Exception):
 
 
 def endpoint(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """GET or HEAD by a logged-in user; problems and missing log-ins are answered in JSON, never with a redirect."""
+    """GET or HEAD by a token or a logged-in user; problems are answered in JSON, never with a redirect."""
 
-    @login_not_required
     @require_safe
+    @authorised(Scope.READ)
     @functools.wraps(view)
     def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return Problem(f"Log in first, at {reverse('login')}.", status=401).response()
         try:
             response = view(request, *args, **kwargs)
         except Problem as problem:
@@ -113,6 +112,36 @@ def trades(request: HttpRequest, name: str, form: str = "json") -> HttpResponse:
     return conditional(request, one, lambda: tabular(one, "trades", form, series_data.trades_frame(one)))
 
 
+@endpoint
+def position(request: HttpRequest, name: str) -> HttpResponse:
+    """What a series holds after its last point, with Greeks and payoff; ?price= (points), ?vol= (a decimal fraction,
+    0.01 is one volatility point) and ?days= say what if."""
+    known(request, ("price", "vol", "days"))
+    what_if = WhatIf(**{part: number_parameter(request, part) for part in ("price", "vol", "days")})
+    one = find(name)
+    try:
+        found = current_position(one, what_if)
+    except PositionError as error:
+        raise Problem(str(error), status=409) from None
+    if found is None:
+        raise Problem(f"{one} has no position: it was never computed. Start a run of it first.", status=404)
+    return JsonResponse(found.as_dict())
+
+
+def number_parameter(request: HttpRequest, name: str) -> float:
+    """A number from the query, zero without one; of the days, one that looks ahead."""
+    text = request.GET.get(name) or "0"
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise Problem(f"{name}={text!r} is not a number.", parameter=name)
+    if name == "days" and value < 0:
+        raise Problem(f"days={text} must be zero or more: a what-if looks ahead.", parameter=name)
+    return value
+
+
 def find(name: str) -> Series:
     one = Series.objects.select_related("product").defer("state").filter(name=name).first()
     if one is None:
@@ -165,6 +194,7 @@ urlpatterns = [
     path("series/", series_list, name="series"),
     re_path(rf"^series/{NAME}/trades/?\Z", trades),
     re_path(rf"^series/{NAME}/trades{FORMAT}\Z", trades, name="trades"),
+    re_path(rf"^series/{NAME}/position/?\Z", position, name="position"),
     re_path(rf"^series/{NAME}/?\Z", points),
     re_path(rf"^series/{NAME}{FORMAT}\Z", points, name="points"),
 ]

@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pytest
 
-from exo_registry.models import Series
+from exo_registry.models import Scope, Series, Token
 
 POINTS = "/api/v1/series/ES_ContFut"
 COLUMNS = [
@@ -117,7 +117,18 @@ def test_an_unknown_series_is_said_in_json(viewer):
 def test_a_log_in_is_asked_for_in_json(client, contfut):
     response = client.get(f"{POINTS}.csv")
     assert response.status_code == 401
-    assert "Log in first" in response.json()["error"]
+    assert response.json()["error"] == "Send an API token as the header 'Authorization: Bearer exo_…' or log in."
+
+
+def test_a_token_reads(client, vera, contfut):
+    token = Token(name="notebook", user=vera, scopes=[Scope.READ])
+    key = token.new_key()
+    token.save()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert client.get(f"{POINTS}.csv", headers=headers).content.startswith(b"date,exo,")
+    token.scopes = [Scope.MARKET]
+    token.save()
+    assert client.get(f"{POINTS}.csv", headers=headers).status_code == 403
 
 
 def test_writing_is_refused(viewer, contfut):
