@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path, re_path, reverse
+from django.urls import include, path, re_path, reverse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
+from algorithms.engine.analytics import WhatIf
 from exo_registry import series_data
 from exo_registry.api_auth import authorised
 from exo_registry.models import Scope, Series
+from exo_registry.position import PositionError
+from exo_registry.position import current as current_position
 from exo_registry.views.conditional import conditional
 
 app_name = "api"
@@ -197,4 +200,5 @@ urlpatterns = [
     re_path(rf"^series/{NAME}/position/?\Z", position, name="position"),
     re_path(rf"^series/{NAME}/?\Z", points),
     re_path(rf"^series/{NAME}{FORMAT}\Z", points, name="points"),
+    path("runs/", include("exo_registry.api_runs")),
 ]
