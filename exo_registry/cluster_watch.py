@@ -76,7 +76,7 @@ class ClusterWatch:
         if mine is not None:
             self._workers = mine.workers
             self._end_hung_workers(mine, holders, now)
-        if now - self._reconciled > RECONCILE_EVERY:
+        if now - self._reconciled > min(RECONCILE_EVERY, settings.STEP_LEASE / 4):
             self._reconciled = now
             control.reconcile()
         return self._verdict(mine, queued, holders, now)
@@ -132,6 +132,7 @@ class ClusterWatch:
         try:
             for worker in (f"{self.host}:{pid}" for pid in self._workers):
                 control.free_lost(worker, f"worker {worker} went down with its cluster", fault=False)
+            control.ring_after_restart()
             self._tell(self._troubled)
         except Exception:
             log.exception("steps of the %s cluster cannot be freed now; the reconciler will", self.queue)

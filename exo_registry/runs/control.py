@@ -105,7 +105,7 @@ def reconcile(now: dt.datetime | None = None) -> str:
         if run.cancel_requested:
             _cancel_waiting(run)
     closed = sum(tasks.close_if_ended(run) for run in active)
-    rung = sum(_ring_again(one, now) for one in unattended(now))
+    rung = sum(_ring_again(one, now) for one in unattended(now, lease_time() / 2))
     return f"{freed} freed, {failed} failed, {closed} closed, {rung} rung again"
 
 
@@ -140,9 +140,8 @@ class Unattended:
     since: dt.datetime
 
 
-def unattended(now: dt.datetime, at_least: dt.timedelta | None = None) -> list[Unattended]:
-    """What has waited unattended for `at_least` (None: the time of a lease), one query."""
-    at_least = lease_time() if at_least is None else at_least
+def unattended(now: dt.datetime, at_least: dt.timedelta) -> list[Unattended]:
+    """What has waited unattended for `at_least`: one query."""
     rows = (
         Step.objects.filter(run__status__in=ACTIVE, run__cancel_requested=False)
         .order_by()
@@ -165,7 +164,13 @@ def unattended(now: dt.datetime, at_least: dt.timedelta | None = None) -> list[U
     return found
 
 
-def _ring_again(one: Unattended, now: dt.datetime) -> int:
+def ring_after_restart() -> int:
+    """Ring for all unattended work at once: a cluster was started again, and what it had fetched is lost."""
+    now = timezone.now()
+    return sum(_ring_again(one, now, at_once=True) for one in unattended(now, dt.timedelta(0)))
+
+
+def _ring_again(one: Unattended, now: dt.datetime, *, at_once: bool = False) -> int:
     """Ring for unattended work: at its own cluster if its task was lost, at the other if none answers there.
 
     Tasks that wait in a queue may be this very one, so with them the bell rings at ever longer intervals.
@@ -174,11 +179,11 @@ def _ring_again(one: Unattended, now: dt.datetime) -> int:
     product = Product.objects.get(pk=one.product_id)
     cluster = tasks.BACKFILL if run.kind != Run.Kind.ONLINE else tasks.ONLINE
     queued = get_broker(cluster).queue_size()
-    pause = max(lease_time(), now - one.since) if queued else lease_time()
-    if not cache.add(f"exoweb:rung:{one.run_id}:{one.product_id}", 1, timeout=pause.total_seconds()):
+    pause = max(lease_time(), now - one.since) if queued else lease_time() / 2
+    if not cache.add(f"exoweb:rung:{one.run_id}:{one.product_id}", 1, pause.total_seconds()) and not at_once:
         return 0
     busy = Step.objects.filter(status=Status.RUNNING, lease_until__gt=now).exists()
-    if queued and cluster == tasks.BACKFILL and not busy:
+    if queued and cluster == tasks.BACKFILL and not busy and not at_once:
         # Tasks wait and nobody works: no backfill cluster is up, so the one that runs this takes it.
         cluster = tasks.ONLINE
         words = f"No backfill worker answers: {product} of run {run.pk} goes to the online ones."
