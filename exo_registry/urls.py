@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from . import api_market
-from .views import book, health, product, runs, search, series
+from .views import book, health, position, product, runs, search, series, statistics
 
 urlpatterns = [
     path("", book.book, name="book"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("series/<str:name>/", series.series, name="series"),
     path("series/<str:name>/chart.json", series.chart, name="series-chart"),
+    path("series/<str:name>/statistics/", statistics.statistics, name="series-statistics"),
+    path("series/<str:name>/position/", position.position, name="series-position"),
+    path("series/<str:name>/payoff/", position.payoff, name="series-payoff"),
     path("products/", product.products, name="products"),
     path("products/<str:symbol>/", product.product, name="product"),
     path("runs/", runs.runs, name="runs"),

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import math
+from decimal import Decimal
+from functools import lru_cache
 
 from django import template
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -13,6 +15,8 @@ register = template.Library()
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "–"
+FIGURE_SPACE = "\N{FIGURE SPACE}"
+PRICE_DECIMALS = 4
 
 
 @register.filter
@@ -38,10 +42,35 @@ def plain(value: float | None) -> str:
 
 
 @register.filter
-def price(value: float) -> str:
-    """A traded price: four decimals, eight where four would say little, no trailing zeros."""
-    text = f"{value:,.{4 if abs(value) >= 1 else 8}f}"
-    return text.rstrip("0").rstrip(".").replace("-", MINUS)
+def signed_plain(value: float | None) -> str:
+    """As `plain`, with a plus sign on what is above zero: +1, −2.5."""
+    text = plain(value)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+@register.filter
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A fraction in per cent, without the sign for it: 0.1437 as 14.4."""
+    return ABSENT if value is None else number(100 * value, decimals)
+
+
+@register.filter
+def price(value: float, tick: float = 0.01) -> str:
+    """A traded price: four decimals, or as many as the tick has; zeros after the second are figure spaces, so that
+    the points of a column stand under each other. What would read as zero, and is not, reads <0.0001."""
+    decimals = max(PRICE_DECIMALS, decimals_of(tick))
+    text = number(value, decimals)
+    if value and not text.strip(f"0.,{MINUS}"):
+        return f"<{10**-decimals:.{decimals}f}"
+    whole, _, part = text.partition(".")
+    kept = part.rstrip("0").ljust(2, "0")
+    return f"{whole}.{kept}".ljust(len(text), FIGURE_SPACE)
+
+
+@lru_cache
+def decimals_of(tick: float) -> int:
+    """Decimals that a price in ticks needs: 0 for 5, 2 for 0.25, 6 for 0.015625."""
+    return max(0, -Decimal(repr(tick)).normalize().as_tuple().exponent)
 
 
 @register.filter

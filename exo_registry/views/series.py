@@ -21,7 +21,8 @@ from .rows import SeriesRow, series_rows
 
 RANGES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "All")
 CHART_FIELDS = ("name", "generation", "points_count", "gaps_count", "computed_at")
-SHOWN = 200  # rows of a table before "show all"
+TRADES_SHOWN = 25  # before "show all"
+GAPS_SHOWN = 200
 
 
 @require_safe
@@ -37,8 +38,9 @@ def series(request: HttpRequest, name: str) -> HttpResponse:
         "series": one,
         "product": one.product,
         "row": row,
-        "trades": trades if everything else trades[:SHOWN],
-        "gaps": one.gaps.order_by("-date")[:SHOWN] if one.gaps_count else [],
+        "trades": trades if everything else trades[:TRADES_SHOWN],
+        "all_trades": everything or one.trades_count <= TRADES_SHOWN,
+        "gaps": one.gaps.order_by("-date")[:GAPS_SHOWN] if one.gaps_count else [],
         "reasons": stale_reasons(row),
         "ranges": RANGES,
         **methodology(one),

@@ -67,9 +67,10 @@ def test_a_run_at_work_takes_the_place_of_the_action(operator, contfut):
 
 def test_many_trades_are_cut_and_can_be_had_in_full(viewer, es):
     make_series(es, points=2500)
-    assert (
-        'latest 200 of 250, <a href="?trades=all#trades-panel">show all</a>' in viewer.get("/series/ES_ContFut/").text
-    )
+    text = viewer.get("/series/ES_ContFut/").text
+    assert "latest 25 of 250" in text
+    assert '<a class="button" href="?trades=all#trades-panel">Show all 250</a>' in text
+    assert text.count("F.ESH20</td>") == 25
     assert "250, latest first" in viewer.get("/series/ES_ContFut/?trades=all").text
 
 

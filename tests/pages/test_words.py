@@ -26,11 +26,21 @@ def test_nan_and_infinity_are_absent():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(4500.25, "4,500.25"), (22.46940752, "22.4694"), (0.0067895, "0.0067895"), (0.0, "0"), (-37.63, "−37.63")],
+    ("value", "tick", "text"),
+    [
+        (4500.25, 0.25, "4,500.25__"),
+        (22.46940752, 0.25, "22.4694"),
+        (0.0067895, 0.05, "0.0068"),
+        (9.33e-06, 0.05, "<0.0001"),
+        (0.0, 0.25, "0.00__"),
+        (-37.63, 0.01, "−37.63__"),
+        (1.13455, 0.00005, "1.13455"),
+        (131.015625, 0.015625, "131.015625"),
+        (452.0, 5.0, "452.00__"),
+    ],
 )
-def test_price(value, text):
-    assert exoweb.price(value) == text
+def test_price(value, tick, text):
+    assert exoweb.price(value, tick).replace(exoweb.FIGURE_SPACE, "_") == text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""The statistics of a series, as a fragment that its page loads after itself."""
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from algorithms.engine.statistics import DEFINITIONS, DayChange, Performance
+from exo_registry.models import Series
+from exo_registry.performance import series_performance
+from exo_registry.templatetags.exoweb import ABSENT, direction, number, signed
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TINTS = 4  # steps of background behind a month, by size against the largest
+
+
+class Figure(NamedTuple):
+    """A key number: what it is called, how it reads, what it means, its style class, and a second line."""
+
+    label: str
+    text: str
+    definition: str = ""
+    style: str = ""
+    note: str = ""
+
+
+class Month(NamedTuple):
+    """A cell of the monthly table."""
+
+    text: str
+    style: str
+
+
+class PeriodForm(forms.Form):
+    """What the statistics are of, and on: both optional."""
+
+    start = forms.DateField(required=False, label="Since", widget=forms.DateInput(attrs={"type": "date"}))
+    capital = forms.FloatField(
+        required=False,
+        min_value=0.01,
+        label="Capital",
+        widget=forms.NumberInput(attrs={"step": "any", "min": "1"}),
+        error_messages={"min_value": "must be above zero"},
+    )
+
+
+@require_safe
+def statistics(request: HttpRequest, name: str) -> HttpResponse:
+    """Key numbers and monthly table, since ?start= and on ?capital=."""
+    one = get_object_or_404(Series.objects.select_related("product").defer("state", "sparkline"), name=name)
+    form = PeriodForm(request.GET)
+    context: dict[str, Any] = {"series": one, "form": form, "start": None, "capital": None}
+    if form.is_valid():
+        context |= form.cleaned_data
+        found = series_performance(one, start=context["start"], capital=context["capital"])
+        months = monthly(found)
+        context |= {"found": found, "groups": groups(found, one.product.currency), "months": months, "names": MONTHS}
+    return render(request, "parts/statistics.html", context)
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    return ABSENT if value is None else f"{number(100 * value, decimals)} %"
+
+
+def signed_percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{signed(100 * value, 1)} %"
+
+
+def day(date: dt.date | None) -> str:
+    return ABSENT if date is None else date.isoformat()
+
+
+def groups(found: Performance, currency: str) -> list[tuple[str, list[Figure]]]:
+    """The key numbers under their headings, as they read."""
+
+    def figure(label: str, name: str, text: str, *, style: str = "", note: str = "") -> Figure:
+        return Figure(label, text, DEFINITIONS.get(name, ""), style, note)
+
+    def gain(label: str, name: str, text: str) -> Figure:
+        return figure(label, name, text, style=direction(getattr(found, name)))
+
+    def session(label: str, name: str, change: DayChange | None) -> Figure:
+        if change is None:
+            return figure(label, name, ABSENT)
+        return figure(label, name, signed(change.change, 0), style=direction(change.change), note=day(change.date))
+
+    return [
+        (
+            "Return",
+            [
+                gain(f"Profit, {currency}", "profit", signed(found.profit, 0)),
+                gain("Return on capital", "total_return", signed_percent(found.total_return)),
+                gain("Annual return", "annual_return", signed_percent(found.annual_return)),
+                figure("Years", "", number(found.years, 1)),
+                figure(f"Capital used, {currency}", "", number(found.capital, 0)),
+            ],
+        ),
+        (
+            "Risk",
+            [
+                figure("Volatility a year", "volatility", percent(found.volatility)),
+                figure("Sharpe", "sharpe", number(found.sharpe)),
+                figure("Sortino", "sortino", number(found.sortino)),
+                figure("Calmar", "calmar", number(found.calmar)),
+            ],
+        ),
+        (
+            "Max drawdown",
+            [
+                figure(f"Amount, {currency}", "max_drawdown", fall(found.max_drawdown)),
+                figure("Of the capital", "drawdown_return", percent(found.drawdown_return)),
+                figure("Peak", "peak", day(found.peak)),
+                figure("Trough", "trough", day(found.trough)),
+                figure("Made good", "recovery", recovery(found)),
+            ],
+        ),
+        (
+            "Sessions",
+            [
+                figure("Hit rate", "hit_rate", percent(found.hit_rate)),
+                session("Best", "best", found.best),
+                session("Worst", "worst", found.worst),
+                figure("In the market", "in_market", percent(found.in_market)),
+            ],
+        ),
+        (
+            "Trading",
+            [
+                figure("Trades", "trades", number(found.trades, 0)),
+                figure("Contracts", "contracts_traded", number(found.contracts_traded, 0)),
+                figure("Turnover a year", "turnover", times(found.turnover)),
+                figure("Average holding", "average_holding", holding(found.average_holding)),
+                figure(f"Total costs, {currency}", "costs", number(found.costs, 0)),
+            ],
+        ),
+    ]
+
+
+def fall(amount: float | None) -> str:
+    """A drawdown, which is kept as a positive amount, as the loss that it is."""
+    return number(-amount if amount else amount, 0)
+
+
+def recovery(found: Performance) -> str:
+    if found.recovery is not None:
+        return day(found.recovery)
+    return "not yet" if found.peak else ABSENT
+
+
+def times(value: float | None) -> str:
+    return ABSENT if value is None else f"{number(value, 1)} ×"
+
+
+def holding(days: float | None) -> str:
+    return ABSENT if days is None else f"{number(days, 1)} days"
+
+
+def monthly(found: Performance) -> list[tuple[int, list[Month], Month]]:
+    """The monthly table, newest year first: year, twelve cells, total."""
+    largest = max((abs(change) for row in found.months for change in row.months if change is not None), default=0.0)
+    return [
+        (row.year, [month(change, largest) for change in row.months], month(row.total, 0.0))
+        for row in reversed(found.months)
+    ]
+
+
+def month(change: float | None, largest: float) -> Month:
+    """A change with its sign, on a background that grows with it; an empty cell for a month without a point."""
+    if change is None:
+        return Month("", "none")
+    side = "up" if change > 0 else "down"
+    step = 0 if not change or not largest else min(TINTS, 1 + int(TINTS * abs(change) / largest))
+    return Month(signed(change, 0), f"{side}{step}" if step else "")
