@@ -5,10 +5,12 @@ What an algorithm's author needs is named here; the modules have the rest.
 
 from .algorithm import Algorithm, Parameters, Signal
 from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, QuoteMissing
+from .history import History
 from .legs import Leg, call, can_open, future, open_legs, put
-from .loop import Costs, History, PointRow, Result, run
-from .market import Market, ProductRules
+from .loop import Costs, PointRow, Result, run
+from .market import Market
 from .session import Session, TradeRow
+from .tables import ProductRules
 
 __all__ = [
     "Algorithm",

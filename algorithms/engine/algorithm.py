@@ -44,11 +44,14 @@ class Algorithm:
 
     directions: label pattern of each direction's series; one direction named "" by default.
     columns: names of the algorithm's own columns, set with `session.record`.
+    reads: labels of series of the same product whose whole history `session.history` is to give. A signal costs
+    the same however long the history is; prefer one.
     """
 
     Parameters: ClassVar[type[Parameters]] = Parameters
     directions: ClassVar[Mapping[str, str]] = {"": "{name}"}
     columns: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, parameters: BaseModel | None = None, direction: str = ""):
         if direction not in self.directions:
@@ -63,7 +66,7 @@ class Algorithm:
 
     def needs(self) -> tuple[str, ...]:
         """Labels of the series of the same product that must be computed before this one."""
-        return tuple(dict.fromkeys(label for label, _ in self.signals().values()))
+        return tuple(dict.fromkeys([*(label for label, _ in self.signals().values()), *self.reads]))
 
     def open(self, session: "Session") -> None:
         """Called at each session that finds the series flat."""

@@ -9,7 +9,8 @@ import numpy as np
 from .errors import ChainTooShort, Gap
 
 if TYPE_CHECKING:
-    from .market import Market, Options
+    from .market import Market
+    from .tables import Options
 
 CALL, PUT = "C", "P"
 

@@ -19,8 +19,10 @@ import numpy as np
 
 from .algorithm import Algorithm
 from .errors import EngineError
-from .loop import History, Result, run
-from .market import Bars, Market, Rates, Vols, day_number
+from .history import History
+from .loop import Result, run
+from .market import Market, day_number
+from .tables import Bars, Rates, Vols
 
 # Makes the strategy. It is given the market and the histories that the run will be given, so that a strategy that
 # is made from data is made from the cut data; those that ship ignore both.

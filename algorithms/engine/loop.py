@@ -16,6 +16,7 @@ import numpy as np
 
 from .algorithm import Algorithm
 from .errors import AlgorithmError, EngineError, Gap, QuoteMissing
+from .history import History
 from .market import Market
 from .position import Holding, Position
 from .session import Session, TradeRow
@@ -52,14 +53,6 @@ class Costs:
     option: float
 
 
-@dataclass(frozen=True)
-class History:
-    """The points of a series that is read: dates (datetime64[D], ascending) and `exo` values."""
-
-    dates: np.ndarray
-    values: np.ndarray
-
-
 @dataclass
 class Result:
     """What a run made: rows to store, gaps and warnings as (date, words), and the state to go on from."""
@@ -85,10 +78,10 @@ def run(
     """Compute a strategy's sessions from `first` to `last`, both included, that are newer than `state`.
 
     `state` is what an earlier run's Result gave; None starts flat. `histories` holds the series that the algorithm
-    needs, by label; with a state, points up to the state's session may be left out. `costs` take the place of the
-    product's. `on_session(done, total)` is called every 200 sessions and, between sessions, at least every half
-    second; it may raise to stop. Raises EngineError if the run cannot start and AlgorithmError if the algorithm
-    itself fails; missing data is never raised, it becomes a gap.
+    needs, by label; with a state, points up to the state's session may be left out of those that only signals
+    follow. `costs` take the place of the product's. `on_session(done, total)` is called every 200 sessions and,
+    between sessions, at least every half second; it may raise to stop. Raises EngineError if the run cannot start
+    and AlgorithmError if the algorithm itself fails; missing data is never raised, it becomes a gap.
     """
     rules = market.rules
     costs = costs or Costs(rules.cost_future, rules.cost_option)
@@ -147,26 +140,33 @@ class _Runner:
         self.result = Result()
         self.total_costs = 0.0
         self.signal_values: dict[str, object] = {}
-        self.session = Session(market, self.signal_values)
+        self.session = Session(market, self.signal_values, self._whole(histories))
         self.feeds = self._make_feeds(histories, state)
         if state is not None:
             self._restore(state)
         self._position_changed()
 
+    def _whole(self, histories: Mapping[str, History]) -> dict[str, History]:
+        """What the algorithm reads of other series beyond its signals."""
+        return {label: self._given(histories, label) for label in self.algorithm.reads}
+
+    def _given(self, histories: Mapping[str, History], label: str) -> History:
+        if label not in histories:
+            raise EngineError(
+                f"{type(self.algorithm).__name__} reads {self.market.rules.symbol}_{label}, which was not given: "
+                "compute that series first"
+            )
+        return histories[label]
+
     def _make_feeds(self, histories: Mapping[str, History], state: dict | None) -> list[_Feed]:
         feeds = []
         for name, (label, signal) in self.algorithm.signals().items():
-            if label not in histories:
-                raise EngineError(
-                    f"{type(self.algorithm).__name__} reads {self.market.rules.symbol}_{label}, which was not given: "
-                    "compute that series first"
-                )
             until = None
             if state is not None:
                 saved = state["signals"][name]
                 until = saved["until"]
                 signal.load(saved["state"])
-            feeds.append(_Feed(name, signal, histories[label], until))
+            feeds.append(_Feed(name, signal, self._given(histories, label), until))
             self.signal_values[name] = signal.value
         return feeds
 

@@ -16,6 +16,7 @@ import numpy as np
 from . import pricing
 from .chain import Chain, ChainView
 from .errors import EngineError, QuoteMissing
+from .tables import NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, ProductRules, Rates, Vols
 
 SECONDS_A_DAY = 86_400
 EPOCH = dt.date(1970, 1, 1)
@@ -30,87 +31,6 @@ CALL_ROW_PUT_ROW = np.array([[True], [False]])
 def day_number(date: dt.date) -> int:
     """Days since 1970-01-01."""
     return (date - EPOCH).days
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProductRules:
-    """A product's contract terms and rules, as the engine needs them.
-
-    point_value, option_point_value: currency per 1.0 of price. decision_time: local time at which a session's
-    prices are taken. option_codes: patterns matched against the whole option code; empty takes all.
-    cost_future, cost_option: currency per contract and side.
-    """
-
-    symbol: str
-    point_value: float
-    option_point_value: float
-    decision_time: dt.time
-    pricing_model: str
-    rollover_months: tuple[int, ...]
-    days_before_expiration: int
-    option_codes: tuple[str, ...] = ()
-    futures_limit: int = 4
-    strikes_limit: int = 20
-    cost_future: float = 0.0
-    cost_option: float = 0.0
-    currency: str = "USD"
-
-
-@dataclass(frozen=True)
-class Futures:
-    """Futures, sorted by expiry. Days are counted from 1970-01-01."""
-
-    name: np.ndarray
-    year: np.ndarray
-    month: np.ndarray
-    expiry: np.ndarray
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Futures bars: index of the future, local session date, local second of the day, close.
-
-    A bar that is a date alone has second -1 and counts at the decision time.
-    """
-
-    future: np.ndarray
-    day: np.ndarray
-    second: np.ndarray
-    close: np.ndarray
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options, in any order: index of the underlying future, expiry day, strike, right, code."""
-
-    name: np.ndarray
-    future: np.ndarray
-    expiry: np.ndarray
-    strike: np.ndarray
-    is_call: np.ndarray
-    code: np.ndarray
-
-
-@dataclass(frozen=True)
-class Vols:
-    """Implied volatilities, sorted by (option, day): index of the option, day, decimal fraction a year."""
-
-    option: np.ndarray
-    day: np.ndarray
-    vol: np.ndarray
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Risk-free rates, sorted by day: decimal fraction a year."""
-
-    day: np.ndarray
-    rate: np.ndarray
-
-
-NO_OPTIONS = Options(*(np.empty(0, t) for t in (object, np.int32, np.int32, np.float64, bool, object)))
-NO_VOLS = Vols(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
-NO_RATES = Rates(np.empty(0, np.int32), np.empty(0))
 
 
 @dataclass(slots=True)
@@ -372,6 +292,16 @@ class Market:
         rows = np.array([contract - self.futures_count])
         return float(self._vols_before(rows, self.day_list[session])[0])
 
+    def greeks(self, contract: int, session: int) -> pricing.Greeks:
+        """Price and sensitivities of a contract at a session. Raises QuoteMissing if it has no quote."""
+        price, _ = self.quote(contract, session)
+        if self.is_future(contract):
+            return pricing.Greeks(price, 1.0, 0.0, 0.0, 0.0)
+        underlying = float(self._future_values(int(self._options.future[contract - self.futures_count]))[0][session])
+        row = np.array([contract - self.futures_count])
+        found = pricing.greeks(*self._inputs(row, np.array([underlying]), slice(session, session + 1)))
+        return pricing.Greeks(*(float(value[0]) for value in found))
+
     def option_deltas(
         self, rows: np.ndarray, strikes: np.ndarray, quoted: np.ndarray, chain: Chain, session: int
     ) -> np.ndarray:
@@ -400,13 +330,16 @@ class Market:
             pair = self._active[session] = self._find_active(session)
         return pair
 
+    def nearest_futures(self, session: int) -> range:
+        """Futures that expire after a session, nearest first, as many as are looked at."""
+        nearest = bisect_right(self.expiries, self.day_list[session], hi=self.futures_count)
+        return range(nearest, min(nearest + self.rules.futures_limit, self.futures_count))
+
     def _find_active(self, session: int) -> tuple[int | None, Chain | None]:
         rules, today = self.rules, self.day_list[session]
-        nearest = bisect_right(self.expiries, today, hi=self.futures_count)
-        looked_at = range(nearest, min(nearest + rules.futures_limit, self.futures_count))
         eligible = [
             future
-            for future in looked_at
+            for future in self.nearest_futures(session)
             if self.expiries[future] - today > rules.days_before_expiration
             and self._months[future] in rules.rollover_months
         ]

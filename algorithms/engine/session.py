@@ -1,15 +1,18 @@
 """What an algorithm sees of one session, and does in it."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from .chain import ChainView
-from .errors import QuoteMissing
+from .errors import EngineError, QuoteMissing
+from .history import History
 from .legs import Leg
 from .market import Market
 from .position import Position
+from .pricing import Greeks
 
 
 class TradeRow(NamedTuple):
@@ -32,9 +35,10 @@ class Session:
     `memory`, the strategy's own JSON-able values; `signal_values`; `last_trade`, date of the newest trade.
     """
 
-    def __init__(self, market: Market, signal_values: dict[str, object]):
+    def __init__(self, market: Market, signal_values: dict[str, object], histories: Mapping[str, History]):
         self.market = market
         self.signal_values = signal_values
+        self._histories = histories
         self.position = Position()
         self.memory: dict[str, object] = {}
         self.last_trade: dt.date | None = None
@@ -77,6 +81,24 @@ class Session:
     def chain(self) -> ChainView | None:
         """The active chain as known now, None if there is none."""
         return self.market.active_chain(self.index)
+
+    @property
+    def futures(self) -> range:
+        """The nearest futures that have not expired, by expiry, as many as the product's rules look at."""
+        return self.market.nearest_futures(self.index)
+
+    def history(self, label: str) -> History:
+        """The points of a series that the algorithm `reads`, up to and including this session."""
+        try:
+            history = self._histories[label]
+        except KeyError:
+            raise EngineError(f"the series {label} is not read: name it in the algorithm's `reads`") from None
+        end = int(np.searchsorted(history.dates, np.datetime64(self.date), side="right"))
+        return History(history.dates[:end], history.values[:end])
+
+    def greeks(self, contract: int) -> Greeks:
+        """Price, delta, gamma, vega and theta of one contract. Raises QuoteMissing if it has no quote."""
+        return self.market.greeks(contract, self.index)
 
     def price(self, contract: int) -> float:
         """A contract's price in points. Raises QuoteMissing if it has none."""

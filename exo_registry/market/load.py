@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from algorithms.engine.market import Bars, Futures, Market, Options, ProductRules, Rates, Vols
+from algorithms.engine.market import Market
+from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
 
 from ..models import Product
 from .problems import MarketDataError

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from algorithms.engine.algorithm import Algorithm
-from algorithms.engine.loop import History, Result, run
+from algorithms.engine.history import History
+from algorithms.engine.loop import Result, run
 from algorithms.engine.market import Market
 from exo_registry import bulk, catalogue, market_store
 from exo_registry.models import Gap, Point, Product, Run, Series, Status, Step, Trade
@@ -134,7 +135,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         first=first,
         last=span.last,
         state=state,
-        histories=_histories(series, reads, state),
+        histories=_histories(algorithm, reads, state),
         costs=lineage.costs_of(series),
         on_session=on_session,
     )
@@ -169,12 +170,12 @@ def _dependencies(series: Series, algorithm: Algorithm) -> dict[str, Series]:
     return {label: found[name] for label, name in names.items()}
 
 
-def _histories(series: Series, reads: dict[str, Series], state: dict | None) -> dict[str, History]:
+def _histories(algorithm: Algorithm, reads: dict[str, Series], state: dict | None) -> dict[str, History]:
     """Points of the series read; with a state, those after it, so that a day costs the same however long they are."""
     histories = {}
     for label, one in reads.items():
         points = Point.objects.filter(series=one)
-        if state is not None:
+        if state is not None and label not in algorithm.reads:
             points = points.filter(date__gt=state["session"])
         rows = list(points.order_by("date").values_list("date", "exo"))
         histories[label] = History(

@@ -8,7 +8,7 @@ from django.db.models import Min, OuterRef, Subquery
 
 from algorithms.engine.algorithm import Algorithm
 from algorithms.engine.loop import Costs
-from algorithms.engine.market import ProductRules
+from algorithms.engine.tables import ProductRules
 from exo_registry import catalogue, market_store
 from exo_registry.models import Product, Revision, Series
 

@@ -13,7 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from algorithms.engine import Algorithm, History, Result, run
-from algorithms.engine.market import Bars, Futures, Market, Options, ProductRules, Rates, Vols, day_number
+from algorithms.engine.market import Market, day_number
+from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
 
 LONG_AGO = "2000-01-03"
 RULES = {

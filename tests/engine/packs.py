@@ -12,7 +12,8 @@ import yaml
 from algorithms.continuous_future import ContinuousFuture
 from algorithms.engine import History, Result, run
 from algorithms.engine.algorithm import Algorithm
-from algorithms.engine.market import Bars, Futures, Market, Options, ProductRules, Rates, Vols
+from algorithms.engine.market import Market
+from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
 from tests.engine.markets import history
 from tests.paths import DATA, GOLDEN
 

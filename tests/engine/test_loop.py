@@ -368,6 +368,40 @@ def test_a_signal_is_fed_up_to_and_including_the_session():
     assert result.state["signals"]["last"] == {"until": THU, "state": [4.0, 4]}
 
 
+def test_the_history_of_a_series_ends_with_the_session():
+    class Reader(Script):
+        columns = ("seen",)
+        reads = ("ContFut",)
+
+        def open(self, session):
+            history = session.history("ContFut")
+            session.record(seen=history.values.tolist())
+
+    dates = ["2020-01-03", MON, WED]
+    read = History(np.array(dates, "datetime64[D]"), np.array([1.0, 2.0, 3.0]))
+    assert Reader().needs() == ("ContFut",)
+    result = run(Reader(), two_futures().market(), histories={"ContFut": read})
+    assert [p.extra["seen"] for p in result.points] == [[1.0, 2.0], [1.0, 2.0], *[[1.0, 2.0, 3.0]] * 3]
+    with pytest.raises(EngineError, match="Reader reads XX_ContFut, which was not given"):
+        run(Reader(), two_futures().market())
+
+
+def test_a_history_that_is_not_declared_is_refused():
+    with pytest.raises(EngineError, match="series ContFut is not read: name it in the algorithm's `reads`"):
+        play(two_futures().market(), {MON: lambda session: session.history("ContFut")})
+
+
+def test_a_session_knows_the_nearest_futures_and_the_greeks_of_a_contract():
+    seen = {}
+
+    def look(session):
+        seen["futures"] = [session.market.names[future] for future in session.futures]
+        seen["greeks"] = session.greeks(session.futures[0])
+
+    play(two_futures(futures_limit=1).market(), {TUE: look})
+    assert seen == {"futures": ["JAN"], "greeks": (101.0, 1.0, 0.0, 0.0, 0.0)}
+
+
 def test_dates_are_plain_dates_and_states_plain_json():
     result = run(ContinuousFuture(), two_futures().market())
     assert all(type(point.date) is dt.date for point in result.points)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from algorithms.engine import EngineError, QuoteMissing
-from algorithms.engine.market import Bars, Futures, Market
-from algorithms.engine.pricing import price_and_delta
+from algorithms.engine.market import Market
+from algorithms.engine.pricing import greeks, price_and_delta
+from algorithms.engine.tables import Bars, Futures
 from tests.engine.markets import Draft, buy, day, play
 
 MON, TUE, WED, THU, FRI = (f"2020-01-{d:02}" for d in range(6, 11))
@@ -133,6 +134,17 @@ def test_volatility_and_rate_are_those_dated_before_the_day(model):
     assert {date: quote(market, "C", date) for date in known} == {
         date: model_price(date, *terms, model=model) for date, terms in known.items()
     }
+
+
+@pytest.mark.parametrize("model", ["black76", "black_scholes"])
+def test_the_greeks_are_of_the_same_quotes(model):
+    market = option_draft(rate=None, pricing_model=model).rate(MON, 0.03).vol("C", MON, 0.2).vol("C", TUE, 0.9).market()
+    found = market.greeks(market.number("C"), market.dates.index(day(TUE)))
+    days = (dt.date(2020, 2, 21) - day(TUE)).days
+    assert found == tuple(value.item() for value in greeks(model, True, 100.0, 100.0, 0.2, 0.03, days))
+    assert (found.price, found.delta) == market.quote(market.number("C"), market.dates.index(day(TUE)))
+    with pytest.raises(QuoteMissing, match=f"C has no implied volatility dated before {MON}"):
+        market.greeks(market.number("C"), market.dates.index(day(MON)))
 
 
 def test_an_option_without_an_earlier_volatility_has_no_quote():
