@@ -120,7 +120,8 @@ class ClusterWatch:
             if self._lasts(pid, hangs, now) > settings.STEP_LEASE and _is_running(pid):
                 os.kill(pid, signal.SIGKILL)
                 words = f"worker {self.host}:{pid} hung in {mine.tasks[pid].name} and was ended"
-                self._untold.append(("warning", f"The {self.queue} cluster: {words}."))
+                # Not of the kind "worker", which tells of clusters: this is the step's doing.
+                events.record("run", f"The {self.queue} cluster: {words}.", level="warning")
                 self._since.pop(pid)
 
     def started_again(self, why: str) -> None:

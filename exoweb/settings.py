@@ -167,7 +167,7 @@ STATICFILES_DIRS = [
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "exoweb.storage.StaticFiles"},
 }
 
 # What processes tell each other: heartbeats of the clusters. A folder serves one machine, Redis all of them.
@@ -210,7 +210,7 @@ Q_CLUSTER = {
 # workers while nothing else was lost, or STEP_ATTEMPTS in all (exo_registry/runs/losses.py).
 STEP_LEASE = 60
 STEP_FAULTS = 3
-STEP_ATTEMPTS = 10
+STEP_ATTEMPTS = 20
 # A cluster is started again that leaves tasks waiting while it has idle workers, or that gives no sign of life,
 # for so many seconds (exo_registry/cluster_watch.py).
 CLUSTER_STUCK = 15

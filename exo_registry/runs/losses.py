@@ -1,9 +1,9 @@
 """What becomes of a step whose worker is gone without a word: it waits for another, or is given up.
 
 A worker that is killed is not the step's fault, unless the same step kills one after another. So a loss is held
-against a step only if no other step lost its worker at about the same time: machines are restarted and run out of
-memory for reasons of their own. A step is given up after `settings.STEP_FAULTS` losses held against it, or after
-`settings.STEP_ATTEMPTS` in all, which ends even what is lost again and again in bad company.
+against a step only if no other step lost its worker at about the same time, and no cluster went down: machines are
+restarted and run out of memory for reasons of their own. A step is given up after `settings.STEP_FAULTS` losses held
+against it, or after `settings.STEP_ATTEMPTS` in all, which ends even what is lost again and again in bad company.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from exo_registry import events
-from exo_registry.models import Status, Step
+from exo_registry.models import Event, Status, Step
 
 from .lease import lease_time
 
@@ -39,7 +39,7 @@ def settle(
     """
     now = now or timezone.now()
     if fault is None:
-        fault = not Step.objects.filter(lost__gt=now - 2 * lease_time()).exclude(pk=step.pk).exists()
+        fault = _is_alone(step, now)
     faults = step.faults + fault
     fields: dict[str, object] = {"lease_token": None, "lease_until": None, "lost": now, "faults": faults}
     if step.run.cancel_requested:
@@ -60,6 +60,13 @@ def settle(
     step.refresh_from_db()
     events.record("step", f"{step.series.name}: {why}; {words}.", level=level, step=step)
     return step.status
+
+
+def _is_alone(step: Step, now: dt.datetime) -> bool:
+    """Whether nothing else was lost lately: no other step's worker, and no cluster."""
+    since = now - 2 * lease_time()
+    others = Step.objects.filter(lost__gt=since).exclude(pk=step.pk)
+    return not others.exists() and not Event.objects.filter(kind="worker", time__gt=since).exists()
 
 
 def acquit(step: Step) -> None:

@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--products", type=int, default=3)
     parser.add_argument("--sessions", type=int, default=400)
-    parser.add_argument("--pause", type=float, default=0.004, help="seconds a session of a slow strategy takes")
+    parser.add_argument("--pause", type=float, default=0.003, help="seconds a session of a slow strategy takes")
     parser.add_argument("--keep", action="store_true", help="keep the folder, with database and logs")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="exoweb-chaos-"))
