@@ -26,6 +26,7 @@ class Chain:
         self.codes = sorted({str(code) for code in options.code[members]})
         strikes, slot = np.unique(options.strike[members], return_inverse=True)
         self.strikes: list[float] = strikes.tolist()
+        self.first_row, self.last_row = int(members.min()), int(members.max())
         calls = options.is_call[members]
         self._strikes = strikes
         # Rows of Options by right and strike; -1 where none is listed.
@@ -56,13 +57,10 @@ class Chain:
         return call >= 0 and put >= 0 and first[call] < day and first[put] < day
 
     def deltas(self, low: int, high: int, session: int) -> dict[str, list[float]]:
-        """Deltas of the calls and of the puts at the strikes low to high, both included; nan if not quoted."""
-        market, window = self.market, slice(low, high + 1)
-        rows = self._rows[:, window]
-        quoted = market.quoted_before(rows, market.day_list[session]).all(axis=0)
-        deltas = market.option_deltas(rows, self._strikes[window], quoted, self, session)
-        calls, puts = np.where(quoted, deltas, np.nan).tolist()
-        return {CALL: calls, PUT: puts}
+        """Deltas of the calls and of the puts at the strikes low to high, both included; nan without a quote."""
+        window = slice(low, high + 1)
+        deltas = self.market.chain_deltas(self, self._rows[:, window], self._strikes[window], session)
+        return dict(zip((CALL, PUT), deltas.tolist(), strict=True))
 
 
 class ChainView:
@@ -116,10 +114,10 @@ class ChainView:
         slots = range(self.money + 1, self.high + 1) if up else range(self.money - 1, self.low - 1, -1)
         if self._deltas is None:
             self._deltas = self.chain.deltas(self.low, self.high, self.session)
-        deltas, last = self._deltas[right], None
+        deltas, others, last = self._deltas[right], self._deltas[PUT if right == CALL else CALL], None
         for slot in slots:
-            value = abs(deltas[slot - self.low])
-            if value != value:  # not quoted
+            value, other = abs(deltas[slot - self.low]), others[slot - self.low]
+            if value != value or other != other:  # a strike counts if its call and its put have a quote
                 continue
             last = slot
             if (value <= size) if outward else (value >= size):

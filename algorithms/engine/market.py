@@ -7,9 +7,9 @@ No method here reads a record that was not known at the decision time of the ses
 
 import datetime as dt
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from .tables import NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, Produ
 SECONDS_A_DAY = 86_400
 EPOCH = dt.date(1970, 1, 1)
 NEVER = np.iinfo(np.int32).max
-# Sessions valued beyond an option's expiry, for positions that a gap keeps past it.
-PAST_EXPIRY = 8
+# Sessions that a contract is valued at a time once it should have been rolled.
+PAST_ROLL = 8
 # More than any day number: an option and a day make one sortable integer.
 DAY_STRIDE = 1 << 20
 CALL_ROW_PUT_ROW = np.array([[True], [False]])
@@ -35,19 +35,16 @@ def day_number(date: dt.date) -> int:
 
 @dataclass(slots=True)
 class Track:
-    """One contract valued at the sessions [start, start + len(prices)); nan where it has no quote.
+    """One contract valued at the sessions [start, stop); nan where it has no quote.
 
     ages: days between the session and the futures bar that the value rests on.
     """
 
     start: int
+    stop: int
     prices: list[float]
     deltas: list[float]
     ages: list[int]
-    stop: int = field(init=False)
-
-    def __post_init__(self):
-        self.stop = self.start + len(self.prices)
 
 
 class Market:
@@ -79,9 +76,9 @@ class Market:
         self._index_bars(bars)
         self._index_options()
         self._tracks: dict[int, Track] = {}
-        self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._views: dict[int, ChainView] = {}
         self._active: dict[int, tuple[int | None, Chain | None]] = {}
+        self._codes_matched: dict[str, bool] = {}
         self._numbers: dict[str, int] | None = None
 
     def tables(self) -> tuple[Futures, Bars, Options, Vols, Rates]:
@@ -106,18 +103,18 @@ class Market:
         order = np.lexsort((dated, instant, bars.future))  # at one instant the session's own bar comes last
         self._bar_instant, self._bar_close = instant[order], bars.close[order]
         self._bar_day = bars.day[order].astype(np.int64)
-        self._bar_bounds = np.searchsorted(bars.future[order], np.arange(self.futures_count + 1))
+        self._bar_bounds: list[int] = np.searchsorted(bars.future[order], np.arange(self.futures_count + 1)).tolist()
         self._decisions = self.days * SECONDS_A_DAY + decision
 
     def _index_options(self) -> None:
         options, vols = self._options, self._vols
         count = len(options.name)
+        self._underlyings: list[int] = options.future.tolist()
         self._vol_bounds = np.searchsorted(vols.option, np.arange(count + 1))
         first = np.full(count, NEVER, np.int64)
         quoted = self._vol_bounds[:-1] < self._vol_bounds[1:]
         first[quoted] = vols.day[self._vol_bounds[:-1][quoted]]
         self.first_vol: list[int] = first.tolist()
-        self._first_vols = np.append(first, NEVER)  # what row -1 finds
         # One sorted key for (option, day) answers "newest record before D" for many options at once.
         self._vol_key = vols.option.astype(np.int64) * DAY_STRIDE + vols.day
         newest = np.searchsorted(self._rates.day, self.days, side="left") - 1
@@ -206,33 +203,26 @@ class Market:
         if not self.has_rate[session]:
             return f"{name} cannot be valued on {date}: no risk-free rate dated before it"
         future = terms["future"]
-        price = self._future_values(future)[0][session]
+        track = self.track(future, session)
+        price = track.prices[session - track.start]
         if price <= 0:
             return f"{name} cannot be valued on {date}: {self.names[future]} is at {price:g}, not above zero"
         return f"{name} cannot be valued on {date}: {self.why_no_quote(future, session)}"
 
-    def _future_values(self, future: int) -> tuple[np.ndarray, np.ndarray]:
-        """Close and age in days of the last bar at or before each decision time; nan where there is none."""
-        values = self._values.get(future)
-        if values is None:
-            low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
-            newest = np.searchsorted(self._bar_instant[low:high], self._decisions, side="right") - 1
-            known = newest >= 0
-            close, age = np.full(len(newest), np.nan), np.zeros(len(newest), np.int64)
-            rows = newest[known] + low
-            close[known] = self._bar_close[rows]
-            age[known] = self.days[known] - self._bar_day[rows]
-            values = self._values[future] = close, age
-        return values
-
     def _future_track(self, future: int, session: int) -> Track:
-        window = slice(session, self._track_stop(self.expiries[future], session))
-        close, age = (values[window].tolist() for values in self._future_values(future))
-        return Track(session, close, [1.0] * len(close), age)
+        """Close and age in days of the last bar at or before each decision time; nan where there is none."""
+        stop = self._track_stop(self.expiries[future], session)
+        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+        newest = np.searchsorted(self._bar_instant[low:high], self._decisions[session:stop], side="right") + (low - 1)
+        close, age = self._bar_close[newest], self.days[session:stop] - self._bar_day[newest]
+        close[newest < low], age[newest < low] = np.nan, 0
+        return Track(session, stop, close.tolist(), [1.0] * len(close), age.tolist())
 
     def _track_stop(self, expiry: int, session: int) -> int:
-        """Where a track from `session` on ends: past the contract's expiry, and a little further if it is past."""
-        return min(len(self.days), max(bisect_right(self.day_list, expiry), session + PAST_EXPIRY))
+        """Where a track from `session` on ends: with the session that rolls the contract, or a little further if that
+        is past: gaps may keep a position beyond it."""
+        rolls = bisect_left(self.day_list, expiry - self.rules.days_before_expiration)
+        return min(len(self.days), max(rolls + 1, session + PAST_ROLL))
 
     def _option_track(self, contract: int, session: int) -> Track:
         self.value_together([contract], session)
@@ -240,79 +230,79 @@ class Market:
 
     def value_together(self, contracts: list[int], session: int) -> None:
         """Value options that will be held from `session` on in one pass: what `track` would do one by one."""
-        fresh = [
-            contract - self.futures_count
-            for contract in dict.fromkeys(contracts)
-            if contract >= self.futures_count and not self._is_tracked(contract, session)
-        ]
-        by_future: dict[int, list[int]] = {}
-        for row in fresh:
-            by_future.setdefault(int(self._options.future[row]), []).append(row)
-        for future, rows in by_future.items():
-            self._track_options(future, np.array(rows), session)
+        chains: dict[tuple[int, int], list[int]] = {}
+        for contract in contracts:
+            if contract >= self.futures_count and not self._is_tracked(contract, session):
+                row = contract - self.futures_count
+                chains.setdefault((self._underlyings[row], self.expiries[contract]), []).append(row)
+        for (future, expiry), rows in chains.items():
+            self._track_options(future, expiry, rows, session)
 
     def _is_tracked(self, contract: int, session: int) -> bool:
         track = self._tracks.get(contract)
         return track is not None and track.start <= session < track.stop
 
-    def _track_options(self, future: int, rows: np.ndarray, session: int) -> None:
-        stop = self._track_stop(int(self._options.expiry[rows].max()), session)
-        price, age = (values[session:stop] for values in self._future_values(future))
-        value, delta = pricing.price_and_delta(*self._inputs(rows[:, None], price, slice(session, stop)))
-        ages = age.tolist()
-        for row, values, deltas in zip(rows.tolist(), value.tolist(), delta.tolist(), strict=True):
-            self._tracks[row + self.futures_count] = Track(session, values, deltas, ages)
-
-    def _inputs(self, rows: np.ndarray, price: np.ndarray, window: slice) -> tuple:
-        """Arguments of the pricing functions for options (rows of Options) over some sessions."""
-        options, days = self._options, self.days[window]
-        return (
+    def _track_options(self, future: int, expiry: int, rows: list[int], session: int) -> None:
+        """Value options of one chain (rows of Options) from `session` on."""
+        under = self.track(future, session)
+        stop = min(self._track_stop(expiry, session), under.stop)
+        window = slice(session - under.start, stop - under.start)
+        days, at = self.days[session:stop], np.array(rows)[:, None]
+        value, delta = pricing.price_and_delta(
             self.rules.pricing_model,
-            options.is_call[rows],
-            price,
-            options.strike[rows],
-            self._vols_before(rows, days),
-            self.rates[window],
-            options.expiry[rows] - days,
+            self._options.is_call[at],
+            np.array(under.prices[window]),
+            self._options.strike[at],
+            self._vols_before(at, days, min(rows), max(rows)),
+            self.rates[session:stop],
+            expiry - days,
         )
+        ages = under.ages[window]
+        for row, values, deltas in zip(rows, value.tolist(), delta.tolist(), strict=True):
+            self._tracks[row + self.futures_count] = Track(session, stop, values, deltas, ages)
 
-    def _vols_before(self, rows: np.ndarray, days: np.ndarray | int) -> np.ndarray:
-        """Newest volatility of each option dated strictly before its day; nan where there is none."""
-        if not len(self._vol_key):
+    def _vols_before(self, rows: np.ndarray, days: np.ndarray | int, first: int, last: int) -> np.ndarray:
+        """Newest volatility of each option dated strictly before its day; nan where there is none, or for row -1.
+
+        first, last: the lowest and the highest row; looking among their records alone spares far memory.
+        """
+        low, high = self._vol_bounds[first], self._vol_bounds[last + 1]
+        if low == high:
             return np.full(np.broadcast_shapes(rows.shape, np.shape(days)), np.nan)
-        at = np.searchsorted(self._vol_key, rows * DAY_STRIDE + days, side="left") - 1
+        at = np.searchsorted(self._vol_key[low:high], rows * DAY_STRIDE + days) + (low - 1)
         return np.where(at >= self._vol_bounds[rows], self._vols.vol[at], np.nan)
-
-    def quoted_before(self, rows: np.ndarray, day: int) -> np.ndarray:
-        """Whether each option (row of Options, -1 for none) has a volatility dated before `day`."""
-        return self._first_vols[rows] < day
 
     def volatility(self, contract: int, session: int) -> float:
         """The volatility that an option is valued with at a session; nan if it has none."""
-        rows = np.array([contract - self.futures_count])
-        return float(self._vols_before(rows, self.day_list[session])[0])
+        row = contract - self.futures_count
+        return float(self._vols_before(np.array([row]), self.day_list[session], row, row)[0])
 
     def greeks(self, contract: int, session: int) -> pricing.Greeks:
         """Price and sensitivities of a contract at a session. Raises QuoteMissing if it has no quote."""
         price, _ = self.quote(contract, session)
         if self.is_future(contract):
             return pricing.Greeks(price, 1.0, 0.0, 0.0, 0.0)
-        underlying = float(self._future_values(int(self._options.future[contract - self.futures_count]))[0][session])
-        row = np.array([contract - self.futures_count])
-        found = pricing.greeks(*self._inputs(row, np.array([underlying]), slice(session, session + 1)))
-        return pricing.Greeks(*(float(value[0]) for value in found))
+        terms = self.option_terms(contract)
+        found = pricing.greeks(
+            self.rules.pricing_model,
+            terms["is_call"],
+            self.future_price(terms["future"], session),
+            terms["strike"],
+            self.volatility(contract, session),
+            self.rates[session],
+            terms["expiry"] - self.day_list[session],
+        )
+        return pricing.Greeks(*map(float, found))
 
-    def option_deltas(
-        self, rows: np.ndarray, strikes: np.ndarray, quoted: np.ndarray, chain: Chain, session: int
-    ) -> np.ndarray:
-        """Deltas at a session of a chain's calls and puts (two rows of them); meaningless where not `quoted`."""
+    def chain_deltas(self, chain: Chain, rows: np.ndarray, strikes: np.ndarray, session: int) -> np.ndarray:
+        """Deltas at a session of a chain's calls and puts: two rows of Options' rows; nan where there is no quote."""
         day = self.day_list[session]
         return pricing.delta(
             self.rules.pricing_model,
             CALL_ROW_PUT_ROW,
-            self._future_values(chain.future)[0][session],
+            self.future_price(chain.future, session),
             strikes,
-            np.where(quoted, self._vols_before(rows, day), 1.0),
+            self._vols_before(rows, day, chain.first_row, chain.last_row),
             self.rates[session],
             chain.expiry - day,
         )
@@ -361,7 +351,9 @@ class Market:
 
     def _code_matches(self, chain: Chain) -> bool:
         codes, code = self.rules.option_codes, chain.code
-        return not codes or any(re.fullmatch(pattern, code) for pattern in codes)
+        if code not in self._codes_matched:
+            self._codes_matched[code] = not codes or any(re.fullmatch(pattern, code) for pattern in codes)
+        return self._codes_matched[code]
 
     def chains(self, future: int) -> list[Chain]:
         """All chains of a future, by expiry."""

@@ -3,7 +3,7 @@
 Both models are one formula in two clothings. With w = +1 for a call and -1 for a put, price S, strike K,
 volatility v, rate r, T years, and carry b (Black-Scholes: b = r; Black-76: b = 0):
 
-    d1 = (ln(S / K) + (b + v^2 / 2) T) / (v sqrt T),   d2 = d1 - v sqrt T
+    d1 = (ln(S / K) + b T) / (v sqrt T) + v sqrt T / 2,   d2 = d1 - v sqrt T
     value = w (S e^((b - r) T) N(w d1) - K e^(-r T) N(w d2))
 
 Sources: F. Black, M. Scholes, "The Pricing of Options and Corporate Liabilities", J. Political Economy 81 (1973);
@@ -43,20 +43,16 @@ def _terms(model, price, strike, vol, rate, days):
     if model not in MODELS:
         raise ValueError(f"pricing model {model!r} is unknown: use {' or '.join(MODELS)}")
     years = np.maximum(days, 0.0) / DAYS_A_YEAR
-    carry = rate if model == "black_scholes" else 0.0
     spread = np.asarray(vol * np.sqrt(years))
     discount = np.exp(-rate * years)
-    carried = 1.0 if model == "black_scholes" else discount
+    carry, carried = (rate, 1.0) if model == "black_scholes" else (0.0, discount)
     with np.errstate(divide="ignore", invalid="ignore"):  # a price below zero has no logarithm, and so no value: nan
-        drift = np.log(price / strike) + (carry + 0.5 * vol * vol) * years
-    if (spread > 0.0).all():
-        d1 = drift / spread
-    else:
-        # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            d1 = np.where(spread > 0.0, drift / spread, np.where(drift == 0.0, 0.0, np.copysign(np.inf, drift)))
-            # A missing volatility or price is no quote, at expiry too.
-            d1 = np.where(np.isnan(spread + drift), np.nan, d1)
+        drift = np.log(price / strike) + carry * years
+        d1 = drift / spread + 0.5 * spread
+        if (spread <= 0.0).any():
+            # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
+            # A missing price is no quote, at expiry too.
+            d1 = np.where(spread <= 0.0, np.where(drift == 0.0, 0.0, np.inf * drift), d1)
     return d1, spread, discount, carried, carry, years
 
 

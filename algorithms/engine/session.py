@@ -110,7 +110,8 @@ class Session:
 
     def position_delta(self) -> float:
         """Delta of the position: sum of contract delta x quantity."""
-        return sum(self.delta(contract) * held.qty for contract, held in self.position.holdings.items())
+        quote, index = self.market.quote, self.index
+        return sum([quote(contract, index)[1] * held.qty for contract, held in self.position.holdings.items()])
 
     def signal(self, name: str) -> object:
         """A declared signal's value, fed with the points of its series up to and including this session."""
