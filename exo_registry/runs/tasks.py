@@ -1,10 +1,11 @@
 """What a worker does. The database owns the truth; the task queue is only the doorbell."""
 
 import contextlib
+import gc
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import Count
@@ -67,6 +68,26 @@ def work(run_id: int, product_id: int, on_progress: Progress | None = None, stag
     if not connection.in_atomic_block:
         close_old_connections()
     run = Run.objects.get(pk=run_id)
+    with _collector_paused():
+        ended = _work(run, product_id, on_progress, stages)
+    close_if_ended(run)
+    return f"{ended} step{'' if ended == 1 else 's'}"
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rows come by the hundred thousand and hold no cycles: looking through them again and again took a fifth of a
+    backfill's time. What was made meanwhile, a market above all, is looked at once, at the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect(0)
+
+
+def _work(run: Run, product_id: int, on_progress: Progress | None, stages: Stages | None) -> int:
+    """Compute what can be had of a product's steps; how many."""
     markets: Markets | None = None
     ended = 0
     while (lease := _next(run, product_id)) is not None:
@@ -74,8 +95,7 @@ def work(run_id: int, product_id: int, on_progress: Progress | None = None, stag
             markets = Markets(lease.step.product, stages)
         _attempt(lease, markets, on_progress)
         ended += 1
-    close_if_ended(run)
-    return f"{ended} step{'' if ended == 1 else 's'}"
+    return ended
 
 
 def _next(run: Run, product_id: int) -> Lease | None:
