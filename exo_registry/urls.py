@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from . import api_market
-from .views import book, health, position, product, runs, search, series, statistics
+from .views import book, compare, health, position, product, runs, search, series, statistics
 
 urlpatterns = [
     path("", book.book, name="book"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("series/<str:name>/statistics/", statistics.statistics, name="series-statistics"),
     path("series/<str:name>/position/", position.position, name="series-position"),
     path("series/<str:name>/payoff/", position.payoff, name="series-payoff"),
+    path("compare/", compare.compare, name="compare"),
+    path("compare/statistics/", compare.statistics, name="compare-statistics"),
     path("products/", product.products, name="products"),
     path("products/<str:symbol>/", product.product, name="product"),
     path("runs/", runs.runs, name="runs"),

@@ -73,8 +73,9 @@ def day(date: dt.date | None) -> str:
     return ABSENT if date is None else date.isoformat()
 
 
-def groups(found: Performance, currency: str) -> list[tuple[str, list[Figure]]]:
-    """The key numbers under their headings, as they read."""
+def groups(found: Performance, currency: str = "") -> list[tuple[str, list[Figure]]]:
+    """The key numbers under their headings, as they read; amounts with the currency in their label, if it is given."""
+    unit = f", {currency}" if currency else ""
 
     def figure(label: str, name: str, text: str, *, style: str = "", note: str = "") -> Figure:
         return Figure(label, text, DEFINITIONS.get(name, ""), style, note)
@@ -91,11 +92,11 @@ def groups(found: Performance, currency: str) -> list[tuple[str, list[Figure]]]:
         (
             "Return",
             [
-                gain(f"Profit, {currency}", "profit", signed(found.profit, 0)),
+                gain(f"Profit{unit}", "profit", signed(found.profit, 0)),
                 gain("Return on capital", "total_return", signed_percent(found.total_return)),
                 gain("Annual return", "annual_return", signed_percent(found.annual_return)),
                 figure("Years", "", number(found.years, 1)),
-                figure(f"Capital used, {currency}", "", number(found.capital, 0)),
+                figure(f"Capital used{unit}", "", number(found.capital, 0)),
             ],
         ),
         (
@@ -110,7 +111,7 @@ def groups(found: Performance, currency: str) -> list[tuple[str, list[Figure]]]:
         (
             "Max drawdown",
             [
-                figure(f"Amount, {currency}", "max_drawdown", fall(found.max_drawdown)),
+                figure(f"Amount{unit}", "max_drawdown", fall(found.max_drawdown)),
                 figure("Of the capital", "drawdown_return", percent(found.drawdown_return)),
                 figure("Peak", "peak", day(found.peak)),
                 figure("Trough", "trough", day(found.trough)),
@@ -133,7 +134,7 @@ def groups(found: Performance, currency: str) -> list[tuple[str, list[Figure]]]:
                 figure("Contracts", "contracts_traded", number(found.contracts_traded, 0)),
                 figure("Turnover a year", "turnover", times(found.turnover)),
                 figure("Average holding", "average_holding", holding(found.average_holding)),
-                figure(f"Total costs, {currency}", "costs", number(found.costs, 0)),
+                figure(f"Total costs{unit}", "costs", number(found.costs, 0)),
             ],
         ),
     ]

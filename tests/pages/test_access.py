@@ -15,6 +15,8 @@ PAGES = [
     reverse("series-statistics", args=["ES_ContFut"]),
     reverse("series-position", args=["ES_ContFut"]),
     reverse("series-payoff", args=["ES_ContFut"]),
+    reverse("compare"),
+    reverse("compare-statistics"),
     reverse("runs"),
     reverse("run", args=[1]),
     reverse("run-new"),

@@ -1,23 +1,10 @@
 // The chart of one series: value, drawdown and delta panes. The page names the address of its data.
+import { colour, keepTrying, library, minus, money, needLibrary, ranges, read, signed, themed, whole } from "./chart_parts.js";
+
 const holder = document.getElementById("chart");
 const canvas = holder.querySelector(".chart-canvas");
 const note = holder.querySelector(".chart-note");
 const tools = document.getElementById("chart-tools");
-const library = globalThis.LightweightCharts;
-
-const DAY = 86_400_000;
-const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const minus = (text) => text.replace("-", "\u2212");
-const signed = (value, format = money) => (value > 0 ? "+" : "") + minus(format.format(value));
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
-async function load() {
-  const response = await fetch(holder.dataset.url);
-  if (response.redirected || response.status === 401) throw new Error("You are logged out. Reload the page to log in.");
-  if (!response.ok) throw new Error(`The server answered ${response.status}. Reload the page to try again.`);
-  return response.json();
-}
 
 // Largest value so far, minus the value: zero or below. The series starts flat, so the first peak is at least 0.
 function drawdowns(values) {
@@ -32,21 +19,6 @@ function palette() {
     line: colour("line"), strong: colour("line-strong"), panel: colour("panel"),
   };
 }
-
-const themed = (paint) => ({
-  layout: {
-    background: { color: "transparent" }, textColor: paint.ink, fontSize: 11, attributionLogo: false,
-    fontFamily: getComputedStyle(document.body).fontFamily,
-    panes: { separatorColor: paint.strong, separatorHoverColor: paint.line, enableResize: true },
-  },
-  grid: { vertLines: { color: paint.line }, horzLines: { color: paint.line } },
-  crosshair: {
-    mode: library.CrosshairMode.Magnet,
-    vertLine: { color: paint.ink, labelBackgroundColor: paint.ink }, horzLine: { color: paint.ink, labelBackgroundColor: paint.ink },
-  },
-  rightPriceScale: { borderColor: paint.strong, minimumWidth: 72 },
-  timeScale: { borderColor: paint.strong },
-});
 
 function draw({ points, trades, gaps }) {
   const { date, exo, delta } = points;
@@ -121,7 +93,7 @@ function draw({ points, trades, gaps }) {
   document.addEventListener("theme", colourIn);
   legends(chart, series, { points, drawdown, index, trades, gaps });
   chart.timeScale().subscribeVisibleLogicalRangeChange((visible) => { if (visible) thin(visible); });
-  ranges(chart, { date, exo, times });
+  ranges(chart, tools, times, (from, to) => summary(points, from, to));
   toggles(chart, exo, shown, mark);
 }
 
@@ -173,77 +145,24 @@ function legends(chart, series, { points, drawdown, index, trades, gaps }) {
   canvas.addEventListener("pointerup", () => requestAnimationFrame(place));
 }
 
-// Range buttons and free zoom; ?from=&to= in the address, nothing for all.
-function ranges(chart, { date, exo, times }) {
-  const scale = chart.timeScale();
-  const last = times.at(-1);
-  const buttons = [...tools.querySelectorAll("[data-range]")];
-  const iso = (time) => new Date(time).toISOString().slice(0, 10);
-  const starts = (name) => {
-    if (name === "All") return times[0];
-    if (name === "YTD") return `${last.slice(0, 4)}-01-01`;
-    const [year, month, day] = last.split("-").map(Number);
-    const months = Number.parseInt(name, 10) * (name.endsWith("Y") ? 12 : 1);
-    return iso(Date.UTC(year, month - 1 - months, day));
-  };
-  const at = (day) => { const i = times.findIndex((time) => time >= day); return i < 0 ? times.length - 1 : i; };
-  const upTo = (day) => { const i = times.findLastIndex((time) => time <= day); return i < 0 ? 0 : i; };
-  const show = (from, to) => {
-    const [first, end] = [at(from), upTo(to)];
-    scale.setVisibleLogicalRange({ from: first - 0.5, to: Math.max(end, first + 1) + 0.5 });
-  };
-
-  const summary = (from, to) => {
-    let peak = -Infinity;
-    let deepest = 0;
-    let [first, end] = [-1, -1];
-    for (let i = 0; i < date.length; i += 1) {
-      if (date[i] < from || date[i] > to) continue;
-      if (first < 0) first = i;
-      end = i;
-      peak = Math.max(peak, exo[i]);
-      deepest = Math.min(deepest, exo[i] - peak);
-    }
-    const change = first < 0 ? null : exo[end] - exo[first];
-    const cell = document.createElement("span");
-    cell.className = change > 0 ? "gain" : change < 0 ? "loss" : "";
-    cell.textContent = change === null ? "–" : signed(change);
-    document.getElementById("range-change").replaceChildren(cell);
-    document.getElementById("range-drawdown").textContent = minus(money.format(deepest));
-  };
-
-  let waiting = 0;
-  const settle = () => {
-    const visible = scale.getVisibleLogicalRange();
-    if (!visible) return;
-    const from = times[Math.max(0, Math.min(times.length - 1, Math.ceil(visible.from)))];
-    const to = times[Math.max(0, Math.min(times.length - 1, Math.floor(visible.to)))];
-    summary(from, to);
-    const all = from === times[0] && to === last;
-    buttons.forEach((button) => {
-      const begins = times[at(starts(button.dataset.range))];
-      const pressed = button.dataset.range === "All" ? all : !all && to === last && from === begins;
-      button.setAttribute("aria-pressed", String(pressed));
-    });
-    const address = new URL(location.href);
-    address.searchParams.delete("from");
-    address.searchParams.delete("to");
-    if (!all) { address.searchParams.set("from", from); address.searchParams.set("to", to); }
-    if (address.href !== location.href) history.replaceState(history.state, "", address);
-  };
-  buttons.forEach((button) => {
-    button.disabled = button.dataset.range !== "All" && starts(button.dataset.range) < iso(Date.parse(times[0]) - 31 * DAY);
-    button.addEventListener("click", () => show(starts(button.dataset.range), last));
-  });
-  const asked = new URL(location.href).searchParams;
-  const date8601 = /^\d{4}-\d{2}-\d{2}$/;
-  const from = date8601.test(asked.get("from") ?? "") ? asked.get("from") : times[0];
-  const to = date8601.test(asked.get("to") ?? "") ? asked.get("to") : last;
-  show(from, to);
-  // The range counts once it has come to rest; the first one too, which the chart takes on when it paints.
-  const later = () => { clearTimeout(waiting); waiting = setTimeout(settle, 150); };
-  scale.subscribeVisibleLogicalRangeChange(later);
-  later();
+// Change and largest drawdown of the range that is shown.
+function summary({ date, exo }, from, to) {
+  let peak = -Infinity;
+  let deepest = 0;
+  let [first, end] = [-1, -1];
+  for (let i = 0; i < date.length; i += 1) {
+    if (date[i] < from || date[i] > to) continue;
+    if (first < 0) first = i;
+    end = i;
+    peak = Math.max(peak, exo[i]);
+    deepest = Math.min(deepest, exo[i] - peak);
+  }
+  const change = first < 0 ? null : exo[end] - exo[first];
+  const cell = document.createElement("span");
+  cell.className = change > 0 ? "gain" : change < 0 ? "loss" : "";
+  cell.textContent = change === null ? "–" : signed(change);
+  document.getElementById("range-change").replaceChildren(cell);
+  document.getElementById("range-drawdown").textContent = minus(money.format(deepest));
 }
 
 function toggles(chart, exo, shown, mark) {
@@ -264,16 +183,15 @@ function toggles(chart, exo, shown, mark) {
   });
 }
 
-try {
-  if (!library) throw new Error("The chart library is not installed. Run “npm ci” and “manage.py collectstatic”, then reload.");
-  draw(await load());
-  note.hidden = true;
+await keepTrying(note, holder, async () => {
+  needLibrary();
+  const data = await read(holder.dataset.url);
+  canvas.replaceChildren();                     // of a try that failed half way
+  holder.querySelectorAll(".legend").forEach((box) => box.remove());
+  draw(data);
   tools.hidden = false;
   // The frame after the one in which the chart paints: from here on the user sees it.
   requestAnimationFrame(() => requestAnimationFrame(() => {
     holder.dataset.drawn = Math.round(performance.measure("chart-drawn", { start: 0 }).duration);
   }));
-} catch (error) {
-  note.textContent = error.message;
-  holder.dataset.failed = "";
-}
+});

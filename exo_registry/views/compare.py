@@ -1,0 +1,97 @@
+"""Several series side by side: one chart, one table of statistics."""
+
+import datetime as dt
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from exo_registry.models import Series
+from exo_registry.performance import series_performance
+
+from .series import RANGES
+from .statistics import Figure, groups
+
+MOST = 6  # lines that can still be told apart
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A series of the comparison: its line (1 to MOST) and the address without it."""
+
+    series: Series
+    line: int
+    without: str
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """The series named by ?s=, in that order; the chart and the statistics load after the page."""
+    names = asked(request)
+    known = list(Series.objects.filter(points_count__gt=0).order_by("name").values_list("name", flat=True))
+    found = with_points(names)
+    kept = [one.name for one in found]
+    others = [name for name in known if name not in kept]
+    context = {
+        "chosen": [
+            Chosen(one, line, address(name for name in kept if name != one.name))
+            for line, one in enumerate(found[:MOST], start=1)
+        ],
+        "left_out": found[MOST:],
+        "unknown": [(name, nearest(name, others)) for name in names if name not in kept],
+        "names": others,
+        "currencies": sorted({one.product.currency for one in found[:MOST]}),
+        "chosen_query": urlencode([("s", one.name) for one in found[:MOST]]),
+        "most": MOST,
+        "ranges": RANGES,
+    }
+    return render(request, "compare.html", context)
+
+
+@require_safe
+def statistics(request: HttpRequest) -> HttpResponse:
+    """The key numbers of the series named by ?s=, since the first session that all of them have."""
+    found = with_points(asked(request))[:MOST]
+    context: dict[str, Any] = {"series": found}
+    if found:
+        start = max(one.first_date for one in found)
+        context |= {"start": start, "tables": side_by_side(found, start), "width": len(found) + 1}
+    return render(request, "parts/compare_statistics.html", context)
+
+
+def asked(request: HttpRequest) -> list[str]:
+    """The names in the address, each once."""
+    return list(dict.fromkeys(name.strip() for name in request.GET.getlist("s") if name.strip()))
+
+
+def with_points(names: list[str]) -> list[Series]:
+    """The series of these names that have points, in the order of the names."""
+    found = Series.objects.filter(name__in=names, points_count__gt=0).select_related("product")
+    by_name = {one.name: one for one in found.defer("state", "sparkline")}
+    return [by_name[name] for name in names if name in by_name]
+
+
+def nearest(name: str, known: list[str]) -> list[str]:
+    lower = {other.lower(): other for other in known}
+    return [lower[close] for close in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+
+
+def address(names: Iterable[str]) -> str:
+    """The page that compares these series."""
+    query = urlencode([("s", name) for name in names])
+    return f"{reverse('compare')}?{query}" if query else reverse("compare")
+
+
+def side_by_side(found: list[Series], start: dt.date) -> list[tuple[str, list[tuple[Figure, list[Figure]]]]]:
+    """Headings with their rows: a figure that names the row, and the same figure of each series."""
+    columns = [groups(series_performance(one, start=start)) for one in found]
+    return [
+        (heading, [(row[0], list(row)) for row in zip(*(dict(column)[heading] for column in columns), strict=True)])
+        for heading, _ in columns[0]
+    ]
