@@ -3,11 +3,15 @@
 from django.urls import include, path
 
 from . import api_market
-from .views import book, compare, health, position, product, runs, search, series, statistics
+from .views import book, compare, events, health, position, product, runs, search, series, statistics, status
 
 urlpatterns = [
     path("", book.book, name="book"),
+    path("status/", status.status, name="status"),
+    path("events/", events.events, name="events"),
+    path("events.csv", events.events_csv, name="events-csv"),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", health.metrics, name="metrics"),
     path("search/", search.search, name="search"),
     path("series/<str:name>/", series.series, name="series"),
     path("series/<str:name>/chart.json", series.chart, name="series-chart"),
@@ -23,6 +27,7 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/progress/", runs.progress, name="run-progress"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<int:pk>/resume/", runs.resume, name="run-resume"),
     path("runs/<int:pk>/retry/", runs.retry, name="run-retry"),
     path("api/v1/market/bars", api_market.bars, name="market-bars"),
     path("api/v1/", include("exo_registry.api")),

@@ -1,6 +1,7 @@
 """Runs: the list, one run live, starting, cancelling and retrying."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from exo_registry.models import Run, Status
+from exo_registry.models import Run, Status, Step
 from exo_registry.models.run import ENDED
 from exo_registry.runs import control, plan, tasks
 
@@ -84,7 +85,15 @@ def live(request: HttpRequest, pk: int) -> dict[str, object]:
         "events": events,
         "last_event": events[-1].pk if events else after or 0,
         "failed": one.steps_failed,
+        "left": _left(steps, Status.CANCELLED) if one.status == Status.CANCELLED else None,
+        "again": _left(steps, Status.FAILED, Status.SKIPPED) if one.steps_failed and not one.is_active else None,
     }
+
+
+def _left(steps: list[Step], *statuses: str) -> dict[str, int]:
+    """What computing the steps of some statuses again would take."""
+    chosen = [step for step in steps if step.status in statuses]
+    return {"series": len(chosen), "sessions": sum(step.sessions_total for step in chosen)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -126,12 +135,23 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("exo_registry.cancel_run", raise_exception=True)
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue again what a cancelled run had left, and only that."""
+    return _again(request, pk, control.resume)
+
+
+@require_POST
+@permission_required("exo_registry.cancel_run", raise_exception=True)
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Queue again what failed, or what a cancelled run had left, and only that."""
+    """Queue again what failed and what was skipped for it, and only that."""
+    return _again(request, pk, control.retry_failed)
+
+
+def _again(request: HttpRequest, pk: int, work: Callable[..., int]) -> HttpResponse:
     one = get_object_or_404(Run, pk=pk)
-    again = control.resume if one.status == Status.CANCELLED else control.retry_failed
     try:
-        again(one, user=request.user)
+        if not work(one, user=request.user):
+            messages.warning(request, "Nothing of this run is left to compute.")
     except plan.AlreadyActive as error:
         messages.error(request, already_active(error))
     return redirect(one)
