@@ -278,6 +278,8 @@ def _newest(work: _Import, symbol: str, versions: dict[str, int]) -> Newest:
 def _clear_leftovers(work: _Import, touched: list[str], snapshot: store.Snapshot) -> None:
     """A product that comes back after it was deleted starts empty: what it left in the tables goes."""
     back = set(touched) - snapshot.symbols
+    if not back:
+        return
     changes = {change.table: change for change in work.changes}
     for table in STORE:
         left = {(symbol, None) for symbol in store.symbols_in(table) & back}

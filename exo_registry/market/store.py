@@ -6,6 +6,8 @@ before it starts (`settle`).
 """
 
 import fcntl
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from django.conf import settings
 from django.db import connection
 
@@ -30,6 +32,7 @@ CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
 VACUUM_EVERY = 50  # versions of a table
 VACUUM_HOURS = 7 * 24
 LOCK_NAME = "exoweb market store"
+LISTS_KEPT = 64  # lists of files, a table and version each
 
 # (product, year of expiry or None): one partition of a table.
 Partition = tuple[str, int | None]
@@ -51,11 +54,51 @@ def _filesystem(table: str) -> pafs.FileSystem:
     return pafs.SubTreeFileSystem(path, filesystem)
 
 
-def _open(table: str, version: int | None = None) -> DeltaTable | None:
+# Opening a table reads its log from the last checkpoint on (5 to 40 ms); looking at what was added since takes 1 ms.
+# So tables stay open, and lists of files are kept: those of a version never change. Writers, of which there is one at
+# a time, have tables of their own, so that readers in other threads never see one in the middle of a change.
+_guard = threading.Lock()
+_for_reading: dict[str, DeltaTable] = {}
+_for_writing: dict[str, DeltaTable] = {}
+_lists: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+
+
+def _newest(table: str, opened: dict[str, DeltaTable]) -> DeltaTable | None:
+    """The table at its newest version; None if it was never written."""
+    uri = table_uri(table)
     try:
-        return DeltaTable(table_uri(table), version=version)
+        if uri in opened:
+            try:
+                opened[uri].update_incremental()
+                return opened[uri]
+            except DeltaError:  # the store was removed, or made anew
+                del opened[uri]
+        opened[uri] = DeltaTable(uri)
     except TableNotFoundError:
         return None
+    return opened[uri]
+
+
+def _writable(table: str) -> DeltaTable | None:
+    """Call under `lock`."""
+    return _newest(table, _for_writing)
+
+
+def _files_at(table: str, version: int) -> pa.Table | None:
+    """The files of a table at a version, with partitions and statistics; None if there is no such table."""
+    key = (table_uri(table), version)
+    with _guard:
+        if key not in _lists:
+            opened = _newest(table, _for_reading)
+            if opened is None:
+                return None
+            if opened.version() != version:
+                opened = DeltaTable(table_uri(table), version=version)
+            _lists[key] = pa.table(opened.get_add_actions(flatten=True))
+            if len(_lists) > LISTS_KEPT:
+                _lists.popitem(last=False)
+        _lists.move_to_end(key)
+        return _lists[key]
 
 
 @dataclass(frozen=True)
@@ -96,14 +139,13 @@ class Snapshot:
     def _list(self, table: str) -> list[tuple[str, Partition, dict]]:
         if table not in self.versions or not self.symbols:
             return []
-        opened = _open(table, self.versions[table])
-        if opened is None:
+        listed = _files_at(table, self.versions[table])
+        if listed is None:
             raise FileNotFoundError(f"the market store has no table at {table_uri(table)}; is MARKET_DATA_URI right?")
-        actions = pa.table(opened.get_add_actions(flatten=True)).to_pylist()
+        wanted = pa.array(sorted(self.symbols), pa.string())
         files = [
             (action["path"], (action["partition.exchangesymbol"], action.get("partition.expiry_year")), action)
-            for action in actions
-            if action["partition.exchangesymbol"] in self.symbols
+            for action in listed.filter(pc.is_in(listed["partition.exchangesymbol"], wanted)).to_pylist()
         ]
         return sorted(files, key=lambda file: (file[1][0], file[1][1] or 0, file[0]))
 
@@ -174,45 +216,52 @@ def settle(snapshot: Snapshot) -> None:
 
 def undo(table: str, snapshot: Snapshot) -> None:
     """Put a table back to what the snapshot recorded of it."""
-    opened = _open(table)
+    opened = _writable(table)
     if opened is None:
         return
     recorded = snapshot.versions.get(table)
     if recorded is None:
         if opened.file_uris():
             opened.delete()
-    elif opened.version() > recorded and set(opened.file_uris()) != set(_open(table, recorded).file_uris()):
-        opened.restore(recorded)
+    elif opened.version() > recorded:
+        before = DeltaTable(table_uri(table), version=recorded)
+        if set(opened.file_uris()) != set(before.file_uris()):
+            opened.restore(recorded)
 
 
 def symbols_in(table: str) -> set[str]:
     """Products with rows in a table as it lies there, of deleted products too. Call under `lock`."""
-    opened = _open(table)
+    opened = _writable(table)
     return set() if opened is None else {partition["exchangesymbol"] for partition in opened.partitions()}
 
 
 def replace(table: str, partitions: Iterable[Partition], rows: pa.Table, source: str) -> int:
     """Put `rows` in the place of whole partitions, in one commit; returns the table's version. Call under `lock`."""
-    uri = table_uri(table)
-    if is_local():
-        Path(uri).mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(
-        uri, schema=STORE[table], mode="ignore", partition_by=partition_columns(table), configuration=CONFIGURATION
-    )
+    if _writable(table) is None:
+        _create(table)
     write_deltalake(
-        uri,
+        _writable(table),
         rows,
         mode="overwrite",
         predicate=_predicate(partitions),
         writer_properties=WRITER,
         commit_properties=CommitProperties(custom_metadata={"source": source}),
     )
-    return DeltaTable(uri).version()
+    return _writable(table).version()
+
+
+def _create(table: str) -> None:
+    uri = table_uri(table)
+    if is_local():
+        Path(uri).mkdir(parents=True, exist_ok=True)
+    DeltaTable.create(
+        uri, schema=STORE[table], mode="ignore", partition_by=partition_columns(table), configuration=CONFIGURATION
+    )
 
 
 def tidy(table: str) -> None:
     """Now and then, remove files that no version of the last week uses. Call under `lock`, after the Revision rows."""
-    opened = _open(table)
+    opened = _writable(table)
     if opened is not None and opened.version() % VACUUM_EVERY == VACUUM_EVERY - 1:
         opened.vacuum(retention_hours=VACUUM_HOURS, dry_run=False)
 

@@ -1,8 +1,10 @@
-"""What online work has to do now: a few queries, and no read of market data.
+"""What online work has to do now: a few queries, and no read of market data but after an import that changed the past.
 
-A series is due when its product's newest session can be computed and the series lacks it, or when a bar of that very
-session came or changed after the series was computed. A session can be computed once its decision time has passed and
-its newest bar is fresh enough: a bar that is a date alone, or one that was at most BAR_AGE old at the decision time.
+A series is due when its product's newest session can be computed and the series lacks it, when an earlier session's
+bars came after all, or when a bar of the newest session came or changed after the series was computed. A session can
+be computed once its decision time has passed and its newest bar is fresh enough: a bar that is a date alone, or one
+that was at most BAR_AGE old at the decision time.
+
 Products whose data ended more than LIVE before the session that is expected are history, not a feed: they are left to
 backfills.
 """
@@ -18,7 +20,7 @@ from exo_registry.models import Product, Run, Series, Status, Step
 from exo_registry.models.run import ACTIVE
 
 from . import lineage
-from .sessions import DataEnd, data_ends
+from .sessions import DataEnd, calendar_at, data_ends
 
 BAR_AGE = dt.timedelta(minutes=30)  # older at decision time: the feed has stopped, and the price is not the session's
 DELAY = dt.timedelta(minutes=15)  # after decision time without a fresh bar: late
@@ -29,7 +31,8 @@ LIVE = dt.timedelta(days=30)  # data that ended longer ago is history
 class Standing:
     """How a product stands at a moment. `session`: the newest that can be computed, None if there is none.
 
-    `missing` and `corrected` are the series (ids) that are due: for want of that session, or since its bars changed.
+    `missing` and `corrected` are the series (ids) that are due: for want of sessions, or since the newest one's bars
+    changed.
     `busy`: those of them that a run is computing. `never`: series without a first backfill.
     """
 
@@ -57,8 +60,8 @@ def look(now: dt.datetime, products: Iterable[int] | None = None) -> list[Standi
     found = {pk: one for pk, one in found.items() if _is_live(one, now)}
     if not found:
         return []
-    for pk, name, product_id, last, corrected in _series(found):
-        _place(found[product_id], pk, name, last, corrected)
+    for product_id, *series in _series(found):
+        _place(found[product_id], now, *series)
     _leave_out_tried(found)
     return list(found.values())
 
@@ -83,26 +86,39 @@ def _is_live(one: Standing, now: dt.datetime) -> bool:
     return (one.expected or now.date()) - one.session <= LIVE
 
 
-def _series(products: Iterable[int]):
-    """Id, name, product, newest session and date of correction of the series in calculation."""
+def _series(products: Iterable[int]) -> Iterable[tuple]:
+    """The series in calculation: product, and what `_place` takes."""
     meant = Q(definition__products=None) | Q(definition__products=F("product"))
     return (
         Series.objects.filter(meant, product__in=products, definition__enabled=True)
         .order_by("name")
-        .annotate(corrected=lineage.corrected_from())
-        .values_list("pk", "name", "product_id", "last_session", "corrected")
+        .annotate(corrected=lineage.corrected_from(), stored=F("points_count") + F("gaps_count"))
+        .values_list("product_id", "pk", "name", "start", "last_session", "stored", "corrected")
     )
 
 
-def _place(one: Standing, pk: int, name: str, last: dt.date | None, corrected: dt.date | None) -> None:
+def _place(
+    one: Standing,
+    now: dt.datetime,
+    pk: int,
+    name: str,
+    start: dt.date | None,
+    last: dt.date | None,
+    stored: int,
+    corrected: dt.date | None,
+) -> None:
     if last is None:
         one.never[pk] = name
         return
     one.computed += 1
     if last < one.session:
         one.missing.add(pk)
+    elif corrected is None:
+        return
     elif last == one.session == corrected:
         one.corrected.add(pk)
+    elif stored != len(calendar_at(one.end, now).between(start, last)):
+        one.missing.add(pk)
 
 
 def _leave_out_tried(found: dict[int, Standing]) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
-from django.db.models import F, Max, Min
+from django.db.models import Min, OuterRef, Subquery
 from django.utils import timezone
 
 from exo_registry import market_store
@@ -86,11 +86,10 @@ class DataEnd:
 def data_ends(products: Iterable[Product]) -> dict[int, DataEnd]:
     """Where the data of each product ends, by its id: one query."""
     products = {product.pk: product for product in products}
-    newest = (
-        Revision.objects.filter(product__in=products)
-        .annotate(newest=Max("product__revisions__number"))
-        .filter(number=F("newest"))
-        .values_list("product_id", "number", "newest_session", "previous_session", "newest_bar", "created")
+    newest = Revision.objects.filter(product=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    ends = Product.objects.filter(pk__in=products).order_by().annotate(newest=Subquery(newest)).values("newest")
+    newest = Revision.objects.filter(pk__in=ends).values_list(
+        "product_id", "number", "newest_session", "previous_session", "newest_bar", "created"
     )
     found = {pk: DataEnd(products[pk], *end) for pk, *end in newest}
     return {pk: found.get(pk) or DataEnd(product) for pk, product in products.items()}
