@@ -97,6 +97,43 @@ def test_cancelling_stops_what_waits(operator, run):
     assert "Resume" in operator.get(f"/runs/{run.pk}/").text
 
 
+def add_step(run: Run, name: str, status: str, sessions: int) -> None:
+    series = make_series(run.steps.first().product, name)
+    run.steps.create(series=series, product=series.product, position=9, status=status, sessions_total=sessions)
+
+
+def test_resume_says_what_is_left_and_takes_only_that(operator, run):
+    run.steps.update(status="done")
+    add_step(run, "Left1", "cancelled", 800)
+    add_step(run, "Left2", "cancelled", 400)
+    Run.objects.update(status="cancelled", cancel_requested=True)
+    assert "Resume 2 series, 1,200 sessions" in operator.get(f"/runs/{run.pk}/").text
+    operator.post(reverse("run-resume", args=[run.pk]))
+    assert sorted(run.steps.values_list("status", flat=True)) == ["done", "waiting", "waiting"]
+
+
+def test_a_cancelled_run_with_failures_offers_both(operator, run):
+    run.steps.update(status="failed")
+    add_step(run, "Left", "cancelled", 800)
+    add_step(run, "Reader", "skipped", 70)
+    Run.objects.update(status="cancelled", cancel_requested=True)
+    text = operator.get(f"/runs/{run.pk}/").text
+    assert "Resume 1 series, 800 sessions" in text
+    assert "Retry 2 failed, 170 sessions" in text
+    operator.post(reverse("run-retry", args=[run.pk]))
+    found = dict(run.steps.values_list("series__name", "status"))
+    assert found.pop("ES_Left") == "cancelled"
+    assert set(found.values()) == {"waiting"}
+
+
+def test_resuming_a_run_that_is_done_changes_nothing(operator, run):
+    run.steps.update(status="done")
+    Run.objects.update(status="done")
+    page = operator.post(reverse("run-resume", args=[run.pk]), follow=True).text
+    assert "Nothing of this run is left to compute" in page
+    assert "Resume" not in page
+
+
 def test_pace_says_rate_and_time_left():
     now = timezone.now()
     run = Run(status="running", started=now - dt.timedelta(seconds=10))
