@@ -34,6 +34,12 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) event.detail.elt.querySelector?.(":scope > .note.error:has(button)")?.remove();
 });
 
+// A part that is still on its way when the user leaves the page is no error to report.
+const underway = new Set();
+document.addEventListener("htmx:beforeSend", (event) => underway.add(event.detail.xhr));
+document.addEventListener("htmx:afterRequest", (event) => underway.delete(event.detail.xhr));
+addEventListener("beforeunload", () => underway.forEach((request) => { request.onabort = null; request.onerror = null; }));
+
 if (!globalThis.htmx) {
   for (const part of document.querySelectorAll("[hx-trigger^=load]")) {
     say(part, "The page’s scripts are not installed. Run “npm ci” and “manage.py collectstatic”, then reload.");
