@@ -20,6 +20,9 @@ PAGES = [
     reverse("runs"),
     reverse("run", args=[1]),
     reverse("run-new"),
+    reverse("status"),
+    reverse("events"),
+    reverse("events-csv"),
 ]
 
 

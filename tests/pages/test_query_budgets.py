@@ -40,7 +40,7 @@ def test_a_page_keeps_its_budget(viewer, make_product, page):
     assert queries(viewer, address) <= BUDGETS[page]
 
 
-@pytest.mark.parametrize("page", ["/", "/products/", "/runs/", "/api/v1/series/"])
+@pytest.mark.parametrize("page", ["/", "/products/", "/runs/", "/status/", "/metrics", "/api/v1/series/"])
 def test_two_hundred_series_cost_as_many_queries_as_one(viewer, make_product, page):
     fill(make_product, 1, 1)
     viewer.get(page)
