@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 NAMES = ("online", "backfill")  # settings.Q_CLUSTER
 RUN_WORK = "exo_registry.runs.tasks.work"
 KEPT = 60  # seconds that a heartbeat is kept
+BETWEEN_BEATS = dt.timedelta(seconds=1)
 QUIET = dt.timedelta(seconds=10)  # a cluster beats every second; one that is silent for longer is not counted on
 
 
@@ -85,7 +86,13 @@ def clusters() -> list[Cluster]:
     except Exception as error:  # whatever the cache's or broker's client raises
         raise Unreachable(f"The heartbeats of the workers cannot be read ({_words(error)}).") from error
     found = [_cluster(stat, queues.get(queue_key(stat.key), "?"), marks) for stat in stats]
-    return sorted(found, key=lambda one: (one.queue, one.host, one.started))
+    kept = [one for one in found if not any(_replaces(other, one) for other in found)]
+    return sorted(kept, key=lambda one: (one.queue, one.host, one.started))
+
+
+def _replaces(new: Cluster, old: Cluster) -> bool:
+    """Whether a cluster was started in the place of one that has beaten its last."""
+    return (new.queue, new.host) == (old.queue, old.host) and new.started > old.beat + BETWEEN_BEATS
 
 
 def _cluster(stat: object, queue: str, marks: dict[str, Task]) -> Cluster:

@@ -92,6 +92,28 @@ def test_heartbeats_that_cannot_be_read_are_no_empty_answer(monkeypatch):
         clusters.clusters()
 
 
+def test_a_cluster_that_was_started_again_replaces_the_one_that_died(monkeypatch):
+    from types import SimpleNamespace
+
+    from django_q.status import Stat
+
+    now, minute = timezone.now(), dt.timedelta(minutes=1)
+
+    def stat(pid: int, host: str, started: dt.datetime, beat: dt.datetime) -> SimpleNamespace:
+        counts = {"task_q_size": 0, "done_q_size": 0, "reincarnations": 0, "workers": [], "pusher": 1, "monitor": 2}
+        return SimpleNamespace(
+            key=f"k{pid}", pid=pid, host=host, tob=started, timestamp=beat, sentinel=pid, status="Idle", **counts
+        )
+
+    beats = [
+        stat(1, "desk", now - 9 * minute, now - 0.5 * minute),
+        stat(2, "desk", now - 0.4 * minute, now),
+        stat(3, "other", now - 9 * minute, now - 0.5 * minute),
+    ]
+    monkeypatch.setattr(Stat, "get_all", lambda broker: beats)
+    assert [one.pid for one in clusters.clusters()] == [2, 3]
+
+
 def test_products_come_the_worst_first(es, make_product):
     good = make_series(es)
     bad = make_series(make_product("CL"))
