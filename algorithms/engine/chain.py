@@ -57,10 +57,10 @@ class Chain:
         return call >= 0 and put >= 0 and first[call] < day and first[put] < day
 
     def deltas(self, low: int, high: int, session: int) -> dict[str, list[float]]:
-        """Deltas of the calls and of the puts at the strikes low to high, both included; nan without a quote."""
+        """Sizes of the deltas of calls and puts at the strikes low to high, both included; nan without a quote."""
         window = slice(low, high + 1)
         deltas = self.market.chain_deltas(self, self._rows[:, window], self._strikes[window], session)
-        return dict(zip((CALL, PUT), deltas.tolist(), strict=True))
+        return dict(zip((CALL, PUT), np.abs(deltas).tolist(), strict=True))
 
 
 class ChainView:
@@ -116,7 +116,7 @@ class ChainView:
             self._deltas = self.chain.deltas(self.low, self.high, self.session)
         deltas, others, last = self._deltas[right], self._deltas[PUT if right == CALL else CALL], None
         for slot in slots:
-            value, other = abs(deltas[slot - self.low]), others[slot - self.low]
+            value, other = deltas[slot - self.low], others[slot - self.low]
             if value != value or other != other:  # a strike counts if its call and its put have a quote
                 continue
             last = slot

@@ -1,6 +1,7 @@
 """Legs: what a strategy holds, said as parameters."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,7 +56,7 @@ class Leg(BaseModel):
     def is_option(self) -> bool:
         return self.right != "F"
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How trades name the leg: F, P[-5] (strike offset), C(0.6) (delta), P(95%) (moneyness)."""
         if not self.is_option:

@@ -1,10 +1,9 @@
 """A position and its profit and loss, by average cost."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class Holding:
+class Holding(NamedTuple):
     """One contract held: signed quantity, cost value in the currency (price x quantity x point value, signed)."""
 
     qty: float
@@ -28,8 +27,7 @@ class Position:
         return bool(self.holdings)
 
     def copy(self) -> "Position":
-        held = {contract: Holding(h.qty, h.cost, h.leg) for contract, h in self.holdings.items()}
-        return Position(held, self.realised)
+        return Position(dict(self.holdings), self.realised)
 
     def trade(self, contract: int, qty: float, value: float, leg: str = "") -> None:
         """Book a trade of `qty` (signed, not zero) worth `value` = price x qty x point value.
@@ -41,13 +39,11 @@ class Position:
         if held is None:
             self.holdings[contract] = Holding(qty, value, leg)
         elif (held.qty > 0) == (qty > 0):
-            held.qty += qty
-            held.cost += value
+            self.holdings[contract] = Holding(held.qty + qty, held.cost + value, held.leg)
         elif abs(qty) < abs(held.qty):
             released = held.cost / held.qty * qty
             self.realised += released - value
-            held.qty += qty
-            held.cost += released
+            self.holdings[contract] = Holding(held.qty + qty, held.cost + released, held.leg)
         else:
             closing = -held.qty / qty  # the share of the trade that closes the holding
             self.realised += -held.cost - value * closing

@@ -123,14 +123,15 @@ class Session:
             if self.future is None:
                 raise QuoteMissing(f"no future of {self.market.rules.symbol} is active on {self.date}")
             return self.future
-        if self.chain is None:
+        chain = self.chain
+        if chain is None:
             raise QuoteMissing(f"no option chain of {self.market.rules.symbol} is active on {self.date}")
         if leg.offset is not None:
-            return self.chain.by_offset(leg.right, leg.offset)
+            return chain.by_offset(leg.right, leg.offset)
         if leg.delta is not None:
-            contract, warning = self.chain.by_delta(leg.delta)
+            contract, warning = chain.by_delta(leg.delta)
         else:
-            contract, warning = self.chain.by_moneyness(leg.right, leg.moneyness)
+            contract, warning = chain.by_moneyness(leg.right, leg.moneyness)
         if warning:
             self.warn(warning)
         return contract
@@ -148,7 +149,7 @@ class Session:
         if self._saved is None:
             self._saved = (self.position.copy(), self.last_trade)
         market = self.market
-        price = self.price(contract)
+        price = market.quote(contract, self.index)[0]
         value = price * qty * market.point_value(contract)
         self.position.trade(contract, qty, value, leg)
         self.last_trade = self.date
