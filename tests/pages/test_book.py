@@ -43,7 +43,7 @@ def test_a_row_has_value_change_trend_and_state(viewer, contfut):
     assert "ES_ContFut" in text
     assert 'data-value="143.5"' in text
     assert '<span class="gain">+2</span>' in text
-    assert "<polyline" in text
+    assert 'class="spark"' in text
 
 
 def test_a_loss_has_its_sign_and_its_own_class(viewer, contfut):

@@ -54,8 +54,9 @@ def test_clock(seconds, text):
 
 def test_a_sparkline_needs_two_values_and_bears_equal_ones():
     assert exoweb.sparkline([1.0]) == ""
-    assert "23.0 120.0,23.0" in exoweb.sparkline([5.0, 5.0])
-    assert "<line" in exoweb.sparkline([-1.0, 1.0])
+    assert 'd="M0 230l10 0"' in exoweb.sparkline([5.0, 5.0])
+    assert 'd="M0 230l10 -220"' in exoweb.sparkline([-1.0, 1.0])
+    assert 'class="zero" d="M0 120h10"' in exoweb.sparkline([-1.0, 1.0])
 
 
 @pytest.mark.parametrize(
