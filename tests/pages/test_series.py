@@ -62,7 +62,7 @@ def test_a_run_at_work_takes_the_place_of_the_action(operator, contfut):
     Step.objects.create(run=run, series=contfut, product=contfut.product, position=0, status="running")
     text = operator.get("/series/ES_ContFut/").text
     assert f"Run {run.pk} is running" in text
-    assert "?series=ES_ContFut" not in text
+    assert "/runs/new/?series=ES_ContFut" not in text
 
 
 def test_many_trades_are_cut_and_can_be_had_in_full(viewer, es):
