@@ -42,6 +42,7 @@ def series(request: HttpRequest, name: str) -> HttpResponse:
         "all_trades": everything or one.trades_count <= TRADES_SHOWN,
         "gaps": one.gaps.order_by("-date")[:GAPS_SHOWN] if one.gaps_count else [],
         "reasons": stale_reasons(row),
+        "rules": [(name.replace("_", " "), readable(value)) for name, value in (one.product_rules or {}).items()],
         "ranges": RANGES,
         **methodology(one),
     }

@@ -20,7 +20,6 @@ function deviation(values) {
 
 function draw(found) {
   const times = [...new Set(found.flatMap(({ points }) => points.date))].sort();
-  const named = canvas.clientWidth > 640;       // room for names at the ends of the lines
   const chart = library.createChart(canvas, {
     autoSize: true,
     ...themed(paint()),
@@ -32,7 +31,7 @@ function draw(found) {
     name: sources[i].series, number: sources[i].line, date: points.date, exo: points.exo, shown: points.exo,
     at: new Map(points.date.map((day, index) => [day, index])),
     line: chart.addSeries(library.LineSeries, {
-      lineWidth: 2, title: named ? sources[i].series : "", priceLineVisible: false, crosshairMarkerRadius: 3, priceFormat: { type: "price", precision: 0, minMove: 1 },
+      lineWidth: 2, priceLineVisible: false, crosshairMarkerRadius: 3, priceFormat: { type: "price", precision: 0, minMove: 1 },
     }),
   }));
   const zero = lines[0].line.createPriceLine({ price: 0, lineWidth: 1, lineStyle: library.LineStyle.Dotted, axisLabelVisible: false });
