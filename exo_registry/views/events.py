@@ -90,7 +90,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "events": rows[:PAGE],
         "kinds": Event.objects.order_by("kind").values_list("kind", flat=True).distinct(),
         "filtered": any(value for value in query.values()),
-        "query": query.urlencode(),
+        "kept": query.urlencode(),
         "older": older.urlencode() if len(rows) > PAGE else "",
         "before": before,
     }

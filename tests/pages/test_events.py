@@ -98,6 +98,12 @@ def test_typing_in_the_filter_fetches_the_table_alone(viewer, log):
     assert "text=" not in page.split("events.csv")[1][:30]
 
 
+def test_the_links_keep_the_filter_and_the_search_box_stays_empty(viewer, log):
+    page = viewer.get("/events/?kind=step&level=error").content.decode()
+    assert 'href="/events.csv?kind=step&amp;level=error"' in page
+    assert 'value="kind=step' not in page
+
+
 def test_nothing_yet_and_nothing_that_fits(viewer):
     assert "Nothing has happened yet" in viewer.get("/events/").content.decode()
     assert "Nothing fits" in viewer.get("/events/?kind=step").content.decode()
