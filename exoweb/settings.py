@@ -198,13 +198,13 @@ Q_CLUSTER = {
     "retry": 900,
     "ack_failures": True,
     "max_attempts": 1,
-    "poll": 1,
+    "poll": 0.25,  # seconds between looks at an empty queue: a bar must not wait; with Redis nobody looks
     "guard_cycle": 1,
     "catch_up": False,
     "save_limit": 1000,
     "recycle": 500,
     **_BROKER,
-    "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800}},
+    "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800, "poll": 1}},
 }
 # A worker that is silent for STEP_LEASE seconds has lost its step. A step is given up when it has lost STEP_FAULTS
 # workers while nothing else was lost, or STEP_ATTEMPTS in all (exo_registry/runs/losses.py).

@@ -52,7 +52,8 @@ class Markets:
         self.stages = stages or Stages()
         self.calendar: Calendar = calendars([product])[product.pk]
         self._whole: Market | None = None
-        self._recent: tuple[dt.date, frozenset[str], Market] | None = None
+        self._recent: tuple[dt.date, set[str], Market] | None = None
+        self._held: set[str] = set()
 
     def whole(self) -> Market:
         if self._whole is None:
@@ -65,11 +66,11 @@ class Markets:
         if self._whole is not None:
             return self._whole
         if self._recent is None or not (self._recent[0] <= date and held <= self._recent[1]):
-            contracts = frozenset(held) | (self._recent[1] if self._recent else frozenset())
+            self._held |= held  # those past their expiry are not loaded unless they are named
             first = min(date, self._recent[0]) if self._recent else date
             with self.stages.time("load"):
-                market = market_store.load_market(self.product, since=first, also=sorted(contracts))
-            self._recent = (first, contracts, market)
+                market = market_store.load_market(self.product, since=first, also=sorted(self._held))
+            self._recent = (first, set(market.names), market)
         return self._recent[2]
 
 

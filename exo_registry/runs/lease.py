@@ -73,22 +73,22 @@ def claim(step: Step) -> Lease | None:
     The condition names the step's own columns only, so that the database checks it again on the row it locks.
     """
     now, token = timezone.now(), uuid.uuid4()
-    taken = Step.objects.filter(pk=step.pk, status=Status.WAITING).update(
-        status=Status.RUNNING,
-        lease_token=token,
-        lease_until=now + lease_time(),
-        attempt=F("attempt") + 1,
-        worker=worker_name(),
-        started=now,
-        finished=None,
-        sessions_done=0,
-        error="",
-    )
-    if not taken:
+    claimed = {
+        "status": Status.RUNNING,
+        "lease_token": token,
+        "lease_until": now + lease_time(),
+        "attempt": F("attempt") + 1,
+        "worker": worker_name(),
+        "started": now,
+        "finished": None,
+        "sessions_done": 0,
+        "error": "",
+    }
+    if not Step.objects.filter(pk=step.pk, status=Status.WAITING).update(**claimed):
         return None
     Run.objects.filter(pk=step.run_id, status=Status.WAITING).update(status=Status.RUNNING)
     Run.objects.filter(pk=step.run_id, started=None).update(started=now)
-    step.refresh_from_db()
+    step.refresh_from_db(fields=claimed)  # and keep the run, series and product that came with it
     if step.attempt > 1:
         words = f"{step.series.name}: attempt {step.attempt}, by {step.worker}."
         events.record("step", words, level="warning", step=step)

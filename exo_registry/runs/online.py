@@ -10,16 +10,18 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.tasks import async_task
 
-from exo_registry import events
+from exo_registry import catalogue, events
 from exo_registry.models import Definition, Event, Product, Run, Series
 
 from . import due, feeds, lineage, tasks
 from . import plan as plans
 from .due import Standing
+from .sessions import calendars
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,22 @@ def ring(sender: object, report, now: dt.datetime | None = None, **_signal: obje
 
 def _ring(product: Product) -> None:
     async_task(CATCH_UP, product.pk, cluster=tasks.ONLINE, task_name=f"bars of {product}"[:100])
+
+
+def warm_up(**_signal: object) -> None:
+    """A new worker of the online cluster reads code and calendars before its first task, which then takes no longer
+    than the others. Never fails: what cannot be read now is told when it is needed."""
+    if Conf.CLUSTER_NAME != tasks.ONLINE:
+        return
+    try:
+        due.look(timezone.now())
+        calendars(Product.objects.filter(active=True))
+        for path in Definition.objects.filter(enabled=True).values_list("algorithm", flat=True).distinct():
+            catalogue.source_hash(path)
+    except Exception as error:
+        log.warning("a worker starts cold: %s", error)
+    finally:
+        connection.close()
 
 
 def _start(standings: Iterable[Standing], now: dt.datetime) -> list[Run]:

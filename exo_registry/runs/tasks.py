@@ -30,6 +30,11 @@ Progress = Callable[[Step, int, int], None]
 
 ONLINE, BACKFILL = "online", "backfill"  # the two clusters (settings.Q_CLUSTER)
 WORK = "exo_registry.runs.tasks.work"
+# Long columns that choosing a step needs not read.
+NOT_ASKED = (
+    "warnings",
+    *(f"series__{name}" for name in ("state", "sparkline", "parameters", "product_rules", "dependencies")),
+)
 
 
 def enqueue(run: Run, *, product: Product | None = None, cluster: str | None = None) -> int:
@@ -100,7 +105,8 @@ def _work(run: Run, product_id: int, on_progress: Progress | None, stages: Stage
 
 def _next(run: Run, product_id: int) -> Lease | None:
     """Claim the first step that can be computed now; steps whose dependency ended badly are skipped on the way."""
-    steps = list(run.steps.filter(product=product_id).select_related("series__definition", "product", "run"))
+    mine = run.steps.filter(product=product_id).order_by("position")
+    steps = list(mine.select_related("series__definition", "product", "run").defer(*NOT_ASKED))
     by_name = {step.series.name: step for step in steps}
     if any(step.run.cancel_requested for step in steps):
         return None
