@@ -201,7 +201,8 @@ Q_CLUSTER = {
     "poll": 0.25,  # seconds between looks at an empty queue: a bar must not wait; with Redis nobody looks
     "guard_cycle": 1,
     "catch_up": False,
-    "save_limit": 1000,
+    "save_limit": 100,  # ended tasks kept of each function; all of them are read whenever one ends
+    "save_limit_per": "func",
     "recycle": 500,
     **_BROKER,
     "ALT_CLUSTERS": {"backfill": {"timeout": 3600, "retry": 10800, "poll": 1}},

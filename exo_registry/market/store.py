@@ -5,8 +5,10 @@ of the newest Revision, so what an import that never finished left behind is not
 before it starts (`settle`).
 """
 
+import contextlib
 import fcntl
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +35,7 @@ VACUUM_EVERY = 50  # versions of a table
 VACUUM_HOURS = 7 * 24
 LOCK_NAME = "exoweb market store"
 LISTS_KEPT = 64  # lists of files, a table and version each
+KEPT_OPEN = 3600.0  # seconds; `clean` may take the log entries away that a table opened long ago would read next
 
 # (product, year of expiry or None): one partition of a table.
 Partition = tuple[str, int | None]
@@ -58,25 +61,25 @@ def _filesystem(table: str) -> pafs.FileSystem:
 # So tables stay open, and lists of files are kept: those of a version never change. Writers, of which there is one at
 # a time, have tables of their own, so that readers in other threads never see one in the middle of a change.
 _guard = threading.Lock()
-_for_reading: dict[str, DeltaTable] = {}
-_for_writing: dict[str, DeltaTable] = {}
+_for_reading: dict[str, tuple[DeltaTable, float]] = {}
+_for_writing: dict[str, tuple[DeltaTable, float]] = {}
 _lists: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
 
 
-def _newest(table: str, opened: dict[str, DeltaTable]) -> DeltaTable | None:
+def _newest(table: str, kept: dict[str, tuple[DeltaTable, float]]) -> DeltaTable | None:
     """The table at its newest version; None if it was never written."""
-    uri = table_uri(table)
+    uri, now = table_uri(table), time.monotonic()
+    opened, looked = kept.pop(uri, (None, 0.0))
     try:
-        if uri in opened:
-            try:
-                opened[uri].update_incremental()
-                return opened[uri]
-            except DeltaError:  # the store was removed, or made anew
-                del opened[uri]
-        opened[uri] = DeltaTable(uri)
+        if opened is not None and now - looked < KEPT_OPEN:
+            with contextlib.suppress(DeltaError):  # the store was removed, or made anew
+                opened.update_incremental()
+                kept[uri] = opened, now
+                return opened
+        kept[uri] = opened, _ = DeltaTable(uri), now
     except TableNotFoundError:
         return None
-    return opened[uri]
+    return opened
 
 
 def _writable(table: str) -> DeltaTable | None:
@@ -257,6 +260,26 @@ def _create(table: str) -> None:
     DeltaTable.create(
         uri, schema=STORE[table], mode="ignore", partition_by=partition_columns(table), configuration=CONFIGURATION
     )
+
+
+def clean() -> None:
+    """Remove files that no version of the last week uses, and log entries of before the last month.
+
+    Takes the lock of imports. The version that the newest Revision names stays readable.
+    """
+    with lock():
+        snapshot = Snapshot.current()
+        settle(snapshot)
+        for table in STORE:
+            opened = _writable(table)
+            if opened is None:
+                continue
+            opened.vacuum(dry_run=False)
+            # After an undone import the version in use is not the newest one, and needs the log up to it.
+            opened = _writable(table)
+            if snapshot.versions.get(table) == opened.version():
+                opened.create_checkpoint()
+                opened.cleanup_metadata()
 
 
 def tidy(table: str) -> None:

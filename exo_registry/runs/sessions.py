@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Min, OuterRef, Subquery
+from django.db.models import Count, Min, OuterRef, Subquery
 from django.utils import timezone
 
 from exo_registry import market_store
@@ -108,7 +108,9 @@ def _sessions(end: DataEnd) -> np.ndarray:
     since = None
     if dates is not None and number < end.number:
         newer = Revision.objects.filter(product=product, number__gt=number, number__lte=end.number)
-        since = newer.aggregate(first=Min("earliest_change"))["first"]
+        found = newer.aggregate(first=Min("earliest_change"), count=Count("pk"))
+        # Old revisions are pruned: if one of them is gone, nobody knows what it changed.
+        since = found["first"] if found["count"] == end.number - number else None
     fresh = market_store.sessions(product, since=since)
     if since is not None:
         fresh = np.concatenate([dates[: np.searchsorted(dates, np.datetime64(since))], fresh])
