@@ -92,11 +92,12 @@ def test_each_series_gets_one_run_and_everybody_a_clear_answer(choices, ways, es
     assert not [answer for answer in answers if "locked" in answer or "deadlock" in answer or "Traceback" in answer]
     active = list(Step.objects.filter(status__in=ACTIVE).values_list("series__name", flat=True))
     assert sorted(active) == sorted(set(active))
-    assert set(active) == {"ES_ContFut", "ES_AIchi", "ES_Legs"}
+    # Whoever comes first decides: nobody gets ES_AIchi while another run computes ES_ContFut, which it reads.
+    assert {"ES_ContFut", "ES_Legs"} <= set(active) <= {"ES_ContFut", "ES_AIchi", "ES_Legs"}
     refused = [answer for answer in answers if "is already computing" in answer]
     assert len(refused) == PEOPLE - Run.objects.count(), answers
     for run in Run.objects.all():
         for product in Product.objects.all():
             tasks.work(run.pk, product.pk)
     assert set(Run.objects.values_list("status", flat=True)) == {"done"}
-    assert set(Series.objects.values_list("points_count", flat=True)) == {100}
+    assert set(Series.objects.filter(name__in=active).values_list("points_count", flat=True)) == {100}
