@@ -117,7 +117,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
     rebuild = step.from_start or series.last_session is None or bool(lineage.staleness([series])[series.pk])
     request = step.run
     if series.last_session is None and request.start is None:
-        raise CannotCompute("never backfilled: give a date with -B")
+        raise CannotCompute("never backfilled: say from which date (From; in the shell -B)")
     span = span_of(
         series,
         markets.calendar,

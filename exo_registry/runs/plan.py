@@ -135,7 +135,7 @@ def _item(plan: Plan, one: Wanted, calendar: Calendar, stale: list[str], planned
         symbol = series.product.exchangesymbol
         raise _Problem(f"{series}: {symbol} has no complete session of market data. Import some with importmarket.")
     if series.last_session is None and plan.start is None:
-        raise _Problem(f"{series}: never backfilled: give a date with -B.")
+        raise _Problem(f"{series}: never backfilled: say from which date (From; in the shell -B).")
     span = span_of(
         series,
         calendar,

@@ -49,7 +49,7 @@ def test_nothing_new_is_nothing_to_do(es, contfut, compute):
 
 
 def test_a_series_never_backfilled_is_refused(es, contfut):
-    with pytest.raises(plan.NothingToDo, match="ES_ContFut: never backfilled: give a date with -B"):
+    with pytest.raises(plan.NothingToDo, match="ES_ContFut: never backfilled: say from which date"):
         online.run_now([es])
     assert Run.objects.count() == 0
 
@@ -58,5 +58,5 @@ def test_one_never_backfilled_does_not_stop_the_others(es, contfut, make_definit
     compute(start=START)
     make_definition("New")
     bars("ES", DAYS[100:101])
-    assert online.plan_now([es]).problems == ["ES_New: never backfilled: give a date with -B."]
+    assert online.plan_now([es]).problems == ["ES_New: never backfilled: say from which date (From; in the shell -B)."]
     assert [step.series.name for step in now(es).steps.all()] == ["ES_ContFut"]

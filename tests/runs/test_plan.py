@@ -33,7 +33,7 @@ def test_until_bounds_it(es, contfut):
 def test_a_series_never_backfilled_needs_a_date(es, contfut):
     planned = plan.make_plan()
     assert planned.items == []
-    assert planned.problems == ["ES_ContFut: never backfilled: give a date with -B."]
+    assert planned.problems == ["ES_ContFut: never backfilled: say from which date (From; in the shell -B)."]
 
 
 def test_a_product_without_data_is_named(make_product, contfut):

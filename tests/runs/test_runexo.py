@@ -45,7 +45,7 @@ def test_without_a_date_it_brings_series_up_to_date(es, contfut, bars, capsys):
 
 def test_a_series_never_backfilled_is_refused(es, contfut, capsys):
     assert status("ES") == 2
-    assert "ES_ContFut: never backfilled: give a date with -B." in capsys.readouterr().err
+    assert "ES_ContFut: never backfilled: say from which date (From; in the shell -B)." in capsys.readouterr().err
     assert Run.objects.count() == 0
 
 

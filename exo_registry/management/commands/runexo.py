@@ -132,7 +132,7 @@ class Command(BaseCommand):
     def _print_steps(self, steps) -> None:
         for step in steps:
             if step.status == Status.DONE:
-                gaps = f", {step.gaps:,} gaps" if step.gaps else ""
+                gaps = f", {step.gaps:,} gap{'s' * (step.gaps > 1)}" if step.gaps else ""
                 self.stdout.write(f"{step.series.name}: {step.sessions_done:,} sessions{gaps}")
             else:
                 self.stderr.write(self.style.ERROR(f"{step.series.name} {step.status}: {step.error or step.reason}"))
