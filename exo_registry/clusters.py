@@ -17,7 +17,7 @@ from django.utils import timezone
 log = logging.getLogger(__name__)
 
 NAMES = ("online", "backfill")  # settings.Q_CLUSTER
-RUN_WORK = "exo_registry.runs.tasks.work"
+RUN_WORK = ("exo_registry.runs.tasks.work", "exo_registry.runs.online.catch_up")
 KEPT = 60  # seconds that a heartbeat is kept
 BETWEEN_BEATS = dt.timedelta(seconds=1)
 QUIET = dt.timedelta(seconds=10)  # a cluster beats every second; one that is silent for longer is not counted on
@@ -131,7 +131,7 @@ def _words(error: Exception) -> str:
 
 def note_begin(sender: object, task: dict, **_signal: object) -> None:
     """A worker begins a task (django-q's signal)."""
-    _note(Task(str(task.get("name", "")), timezone.now(), task.get("func") == RUN_WORK))
+    _note(Task(str(task.get("name", "")), timezone.now(), task.get("func") in RUN_WORK))
 
 
 def note_end(sender: object, **_signal: object) -> None:

@@ -1,11 +1,11 @@
 """Tells people what went wrong, and that it is over: one message for a bad night, not one for each failure.
 
-The event log is read every minute. Events of four kinds have a subject, and the newest event of a subject says how it
-stands: a step's is its series, online work's its product, an import's its product or the feeds as a whole, a worker's
-the workers as a whole. An error, or a warning of online work or workers, is a problem; information about the same
-subject means that it is over. A problem is told once, however often it comes again. A burst is gathered first;
-messages then keep a distance that doubles, from 15 minutes to 4 hours, and is forgotten after 4 quiet hours. What
-several workers share is one row, held by a lease while one sends.
+The event log is read every minute. Events of five kinds have a subject, and the newest event of a subject says how it
+stands: a step's is its series, online work's and a delay's its product, an import's its product or the feeds as a
+whole, a worker's the workers as a whole. An error, a delay, or a warning of online work or workers, is a problem;
+information about the same subject means that it is over. A problem is told once, however often it comes again. A
+burst is gathered first; messages then keep a distance that doubles, from 15 minutes to 4 hours, and is forgotten after
+4 quiet hours. What several workers share is one row, held by a lease while one sends.
 
 Sending never raises: what goes wrong is an event, in words without the addresses, which hold passwords.
 """
@@ -35,8 +35,8 @@ LEASE = dt.timedelta(minutes=2)
 OVERLAP = dt.timedelta(minutes=10)
 FORGET = dt.timedelta(days=1)  # what is older when it is first seen is not told any more
 REMIND = dt.timedelta(days=7)  # what is not over by then is told again if it comes again
-KINDS = ("step", "online", "worker", "import")
-WARNINGS_COUNT = ("online", "worker")
+KINDS = ("step", "online", "delay", "worker", "import")
+WARNINGS_COUNT = ("online", "delay", "worker")
 LINES, NAMES, WORDS = 30, 8, 300  # at most: lines of a message, names in a line, letters of a reason
 
 
@@ -262,9 +262,7 @@ def _lines(start: str, entries: list[dict], *, reasons: bool) -> list[str]:
 def _line(kind: str, product: str, group: list[dict], reasons: bool) -> str:
     names = sorted(entry["series"] for entry in group if entry["series"])
     shown = ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
-    what = {"step": "failed" if reasons else "computed", "online": "online", "worker": "workers", "import": "import"}[
-        kind
-    ]
+    what = {"step": "failed" if reasons else "computed", "delay": "late", "worker": "workers"}.get(kind, kind)
     line = " ".join(part for part in (product, what, f"({len(group)}): {shown}" if shown else "") if part)
     if not reasons:
         return line

@@ -164,14 +164,14 @@ def test_a_problem_that_comes_back_before_its_end_was_told_is_no_news(mailbox, s
 
 def test_delays_and_stuck_workers_are_told_and_so_is_their_end(mailbox, make_product):
     es = make_product("ES")
-    happen(NOW, "online", "ES: no bar for 2026-03-02 yet, 15 minutes late.", "warning", product=es)
+    happen(NOW, "delay", "ES: no bar for 2026-03-02 yet, 15 minutes late.", "warning", product=es)
     happen(NOW, "worker", "Work waits and no worker answers.", "warning")
     at = tick(NOW, 3)
-    happen(at, "online", "ES: 2026-03-02 computed.", product=es)
+    happen(at, "delay", "ES: bars of 2026-03-02 have come.", product=es)
     happen(at, "worker", "Workers answer again.")
     tick(at, 20)
     first, second = mailbox.messages
-    assert "ES online: ES: no bar for 2026-03-02 yet" in first["message"]
+    assert "ES late: ES: no bar for 2026-03-02 yet" in first["message"]
     assert "workers: Work waits and no worker answers." in first["message"]
     assert second["title"] == "exoweb: 2 recovered"
 
