@@ -7,7 +7,6 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 TEST_PROCESSES ?= 2
 TEST_ARGS ?=
-PACKS ?= $(wildcard ../shared/data/*)
 EXOWEB_HOME ?= var
 export EXOWEB_HOME
 
@@ -25,7 +24,7 @@ help:
 	@echo "make run         install, load the demonstration, compute it, serve it (PORT=8000, HOST=127.0.0.1)"
 	@echo "make test        install what the tests need and run them all (TEST_ARGS='-k rollover')"
 	@echo "make lint        check style;  make format  mend it"
-	@echo "make benchmarks  measure speed and memory (PACKS='folder folder')"
+	@echo "make benchmarks  measure speed and memory (docs/benchmarks.md)"
 	@echo "make clean       remove what was installed; data in $(EXOWEB_HOME)/ stays"
 
 run: install
@@ -43,8 +42,7 @@ format: install-dev
 	$(BIN)/ruff format .
 
 benchmarks: install-dev
-	$(BIN)/python benchmarks/first_start.py
-	$(BIN)/python benchmarks/import_market.py $(PACKS)
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf .venv node_modules .pytest_cache .ruff_cache .hypothesis
