@@ -7,11 +7,15 @@ import json
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EXOWEB_SHARED") or ROOT.parent / "shared").resolve()
@@ -72,7 +76,22 @@ def _machine() -> dict[str, object]:
         "system": platform.platform(),
         "processors": os.cpu_count(),
         "load": os.getloadavg()[0],
+        "yardstick_us": yardstick(),
     }
+
+
+def yardstick() -> dict[str, float]:
+    """Processor time of a fixed piece of Python and numpy work, at best and usually: by it, figures from different
+    machines and hours compare. Neighbours on the same processor slow it down just as they do the rest."""
+    numbers, times = np.linspace(0.1, 1.0, 50).reshape(5, 10), []
+    for _ in range(5000):
+        begin, total = time.process_time_ns(), 0.0
+        for number in range(1000):
+            total += number * 1.5
+        for _ in range(100):
+            numbers * numbers
+        times.append((time.process_time_ns() - begin) / 1e3)
+    return {"best": min(times), "usual": statistics.median(times)}
 
 
 @contextlib.contextmanager
