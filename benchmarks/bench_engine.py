@@ -13,6 +13,7 @@ Bars: 10 µs for ContFut and the plain EXOs, 35 µs for regime spreads, growth w
 
 import datetime as dt
 import gc
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -102,11 +103,15 @@ def growth(strategies: dict, market, read: dict, repeat: int) -> dict:
     found, rows = {}, []
     pieces = {years: [cut(market, n, n + years) for n in range(0, YEARS[-1], years)] for years in YEARS}
     for label in GROWN:
-        costs = {}
-        for years in YEARS:
-            work = [Piece(strategies[label], market, read, *piece) for piece in pieces[years]]
-            seconds = sum(piece.seconds(repeat) for piece in work)
-            costs[years] = seconds * 1e6 / sum(piece.sessions for piece in work)
+        work = {years: [Piece(strategies[label], market, read, *one) for one in pieces[years]] for years in YEARS}
+        for _ in range(repeat):  # all lengths in turn, so that a slow moment meets each of them
+            gc.collect()
+            for piece in itertools.chain(*work.values()):
+                piece.measure()
+        costs = {
+            years: sum(one.seconds for one in parts) * 1e6 / sum(one.sessions for one in parts)
+            for years, parts in work.items()
+        }
         spread = max(costs.values()) / min(costs.values()) - 1.0
         found[label] = {"us_by_years": costs, "spread": spread}
         rows.append([label, *costs.values(), f"{spread:.0%}"])
@@ -129,14 +134,19 @@ class Piece:
         if state is not None:
             known = {label: known[label] & (one.dates > np.datetime64(state["session"])) for label, one in read.items()}
         self.read = {label: History(one.dates[known[label]], one.values[known[label]]) for label, one in read.items()}
+        self.seconds = float("inf")
         self.sessions = sum(first <= date < end for date in part.dates)
 
-    def seconds(self, repeat: int) -> float:
+    def measure(self) -> None:
         from algorithms.engine import run
 
-        parts = [fresh(self.part) for _ in range(repeat)]
-        state = json.loads(self.state)
-        return least(repeat, lambda: run(self.algorithm, parts.pop(), **self.span, state=state, histories=self.read))
+        gc.disable()
+        for part in [fresh(self.part), fresh(self.part)]:  # the first run brings the code into the processor's cache
+            state = json.loads(self.state)
+            begin = time.process_time()
+            run(self.algorithm, part, **self.span, state=state, histories=self.read)
+            self.seconds = min(self.seconds, time.process_time() - begin)
+        gc.enable()
 
 
 def cut(market, low: int, high: int) -> tuple:
