@@ -11,6 +11,7 @@ REDIS_URL the queue is there). Three measurements:
 """
 
 import argparse
+import contextlib
 import datetime as dt
 import os
 import signal
@@ -172,7 +173,18 @@ def arrivals(feed: Feed, symbols: list[str]) -> None:
     print(f"arrival to ten series stored     {seconds(taken[1:])}; the very first {taken[0]:.2f} s")
 
 
-def rush(feed: Feed) -> None:
+def processor_time(group: int) -> float:
+    """Seconds that the processes of a group have worked: what a rush costs, whatever else the machine does."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def rush(feed: Feed, cluster: int) -> None:
     """All products at once: rung for by the import, then found by the tick."""
     from django_q.tasks import async_task
 
@@ -183,12 +195,15 @@ def rush(feed: Feed) -> None:
     for day, how in zip(feed.days[-2:], ("rung for by one import of all", "found by the tick"), strict=True):
         if how != "rung for by one import of all":
             imported.disconnect(dispatch_uid="exo_registry online")
+        before = processor_time(cluster)
         arrived = _all_at(feed, day, market_store)
         if how == "found by the tick":
             arrived = time.perf_counter()
             async_task("exo_registry.runs.online.tick", cluster="online")
         wait(behind(day, feed.symbols))
-        print(f"{len(feed.symbols)} products, {how}: {time.perf_counter() - arrived:.1f} s")
+        taken = time.perf_counter() - arrived
+        worked = processor_time(cluster) - before
+        print(f"{len(feed.symbols)} products, {how}: {taken:.1f} s; {worked:.1f} s of processor time")
     imported.connect(online.ring, dispatch_uid="exo_registry online")
 
 
@@ -291,7 +306,7 @@ def main() -> None:
         try:
             time.sleep(8)  # until the workers are up
             arrivals(feed, feed.symbols[: min(8, len(feed.symbols))])
-            rush(feed)
+            rush(feed, cluster.pid)
         finally:
             os.killpg(cluster.pid, signal.SIGKILL)  # it holds nothing worth keeping
             cluster.wait()

@@ -2,11 +2,11 @@
 
 | what | kept |
 | --- | --- |
-| events: information | 90 days |
+| events: information | 90 days; of imports, which feeds make by the thousand, 30 |
 | events: warnings and errors | 1 year |
 | online runs and their steps, done | 90 days |
 | online runs and their steps, failed or cancelled | 1 year |
-| revisions that no series was computed from since, and that are not a product's newest | 90 days |
+| revisions that no series was computed from since, and that are not a product's newest | 30 days |
 | task rows of django-q | 30 days, failures 90; the newest 100 of a function at most |
 | expired log-ins | until they expire |
 | files of market data that no current table uses, and their log | 7 days, the log 30 |
@@ -29,7 +29,7 @@ from exo_registry.models.run import ENDED, Status
 
 INFORMATION = dt.timedelta(days=90)
 TROUBLE = dt.timedelta(days=365)
-REVISIONS = dt.timedelta(days=90)
+IMPORTS = dt.timedelta(days=30)
 TASKS, FAILED_TASKS = dt.timedelta(days=30), dt.timedelta(days=90)
 BATCH = 2000  # rows of one transaction, so that nobody waits long for the database
 
@@ -62,8 +62,10 @@ def _delete(rows: QuerySet) -> int:
 
 
 def _events(now: dt.datetime) -> int:
-    old = Event.objects.filter(level=Event.Level.INFO, time__lt=now - INFORMATION)
-    return _delete(old) + _delete(Event.objects.filter(time__lt=now - TROUBLE))
+    told = Event.objects.filter(level=Event.Level.INFO)
+    old = _delete(told.filter(time__lt=now - INFORMATION))
+    old += _delete(told.filter(kind="import", time__lt=now - IMPORTS))
+    return old + _delete(Event.objects.filter(time__lt=now - TROUBLE))
 
 
 def _online_runs(now: dt.datetime) -> int:
@@ -88,7 +90,7 @@ def _revisions(now: dt.datetime) -> int:
     newest = Revision.objects.filter(product=OuterRef("product")).order_by().values("product")
     computed = Series.objects.filter(product=OuterRef("product"), market_revision__isnull=False).order_by()
     oldest_used = computed.values("product").annotate(number=Min("market_revision")).values("number")
-    old = Revision.objects.filter(created__lt=now - REVISIONS).annotate(
+    old = Revision.objects.filter(created__lt=now - IMPORTS).annotate(
         newest=Subquery(newest.annotate(last=Max("number")).values("last")), used=Subquery(oldest_used)
     )
     return _delete(old.filter(Q(used=None) | Q(number__lte=F("used")), number__lt=F("newest")))

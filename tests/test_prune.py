@@ -42,6 +42,14 @@ def test_events_by_level_and_age():
     assert prune() == "nothing"
 
 
+def test_what_imports_say_is_kept_for_less_long():
+    for days in (20, 40):
+        Event.objects.filter(pk=event("info", days).pk).update(kind="import")
+        Event.objects.filter(pk=event("error", days).pk).update(kind="import")
+    assert prune() == "events: 1"
+    assert Event.objects.filter(kind="import").count() == 3
+
+
 def run(kind: str, status: str, days: float, series: Series) -> Run:
     made = Run.objects.create(kind=kind, status=status, source="schedule", finished=ago(days))
     Step.objects.create(run=made, series=series, product=series.product, position=0, status=status)
