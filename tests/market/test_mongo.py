@@ -13,6 +13,9 @@ from django.core.management import CommandError, call_command
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 
+from algorithms.collar import BullishCollar
+from algorithms.continuous_future import ContinuousFuture
+from algorithms.engine import run
 from exo_registry import market_store
 from exo_registry.market import store
 from exo_registry.market.follow import follow
@@ -95,13 +98,25 @@ def _terms() -> list[dict]:
     ]
 
 
+def _series() -> dict[tuple[str, str], tuple]:
+    """Points and trades of a future and of a collar on every product."""
+    found = {}
+    for product in Product.objects.all():
+        market = market_store.load_market(product)
+        for algorithm in (ContinuousFuture(), BullishCollar()):
+            result = run(algorithm, market)
+            found[product.exchangesymbol, type(algorithm).__name__] = result.points, result.trades, result.gaps
+    return found
+
+
 @needs_shared
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["futures_real", "spx_2018"])
 def test_a_store_filled_from_a_database_is_as_one_filled_from_the_pack(mongo, db, settings, tmp_path, name):
     settings.MARKET_DATA_URI = str(tmp_path / "pack")
     market_store.import_pack(DATA / name)
-    wanted, terms = contents(), _terms()
+    wanted, terms, series = contents(), _terms(), _series()
+    assert series
     Product.objects.all().delete()
 
     pack = read_pack(DATA / name, Problems(), Problems())
@@ -110,6 +125,7 @@ def test_a_store_filled_from_a_database_is_as_one_filled_from_the_pack(mongo, db
     call_command("importmarket", mongo.uri, verbosity=0)
     assert contents() == wanted
     assert _terms() == terms
+    assert _series() == series
 
 
 @pytest.fixture
