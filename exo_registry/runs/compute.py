@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from algorithms.engine.algorithm import Algorithm
 from algorithms.engine.history import History
-from algorithms.engine.loop import Result, run
+from algorithms.engine.loop import PointRow, Result, run
 from algorithms.engine.market import Market
+from algorithms.engine.session import TradeRow
 from exo_registry import bulk, catalogue, market_store
 from exo_registry.models import Gap, Point, Product, Run, Series, Status, Step, Trade
 
@@ -23,20 +24,9 @@ from .stages import Stages
 
 SPARKLINE = 60
 WARNINGS_KEPT = 100
-POINT_COLUMNS = (
-    "date",
-    "exo",
-    "delta",
-    "is_rollover",
-    "nfutures_executed",
-    "nfutures_opened",
-    "noptions_executed",
-    "noptions_opened",
-    "costs",
-    "stale_days",
-    "extra",
-)
-TRADE_COLUMNS = ("date", "number", "contract", "qty", "price", "value", "leg", "reason")
+# The tables' columns are named as the engine's rows.
+POINT_COLUMNS = PointRow._fields
+TRADE_COLUMNS = TradeRow._fields
 GAP_COLUMNS = ("date", "reason")
 
 
