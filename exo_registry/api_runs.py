@@ -19,7 +19,7 @@ from typing import Literal
 import pydantic
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
-from django.db.models import Count, Model, Q, Sum
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils.cache import patch_cache_control
@@ -27,8 +27,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from exo_registry.api_auth import Denied, authorise
 from exo_registry.models import Definition, Product, Run, Scope, Series, Status, Step
-from exo_registry.models.run import ENDED
 from exo_registry.runs import control, plan, tasks
+from exo_registry.runs.counts import runs_with_counts
 
 MOST_LISTED = 500
 CANCEL = "exo_registry.cancel_run"
@@ -97,7 +97,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 
 def listed(request: HttpRequest) -> HttpResponse:
-    found = _with_counts()
+    found = runs_with_counts()
     if unknown := set(request.GET) - {"status", "limit"}:
         raise Problem(f"Unknown parameter {sorted(unknown)[0]!r}; known here: status, limit.")
     if status := request.GET.get("status"):
@@ -212,20 +212,6 @@ def _named(model: type[Model], field: str, names: list[str] | None, what: str) -
     return found
 
 
-def _with_counts():
-    return (
-        Run.objects.select_related("user")
-        .order_by("-pk")
-        .annotate(
-            total=Count("steps"),
-            ended=Count("steps", filter=Q(steps__status__in=ENDED)),
-            failed=Count("steps", filter=Q(steps__status=Status.FAILED)),
-            done=Sum("steps__sessions_done", default=0),
-            to_do=Sum("steps__sessions_total", default=0),
-        )
-    )
-
-
 def _find(found, pk: int) -> Run:
     one = found.filter(pk=pk).first()
     if one is None:
@@ -234,7 +220,7 @@ def _find(found, pk: int) -> Run:
 
 
 def _one(pk: int) -> dict[str, object]:
-    found = _find(_with_counts(), pk)
+    found = _find(runs_with_counts(), pk)
     steps = found.steps.select_related("series", "product").defer("series__state", "series__sparkline")
     return summary(found) | {"steps": [_step(one) for one in steps]}
 
@@ -255,8 +241,8 @@ def summary(run: Run) -> dict[str, object]:
         "created": run.created,
         "started": run.started,
         "finished": run.finished,
-        "series": {"total": run.total, "ended": run.ended, "failed": run.failed},
-        "sessions": {"total": run.to_do, "done": run.done},
+        "series": {"total": run.steps_total, "ended": run.steps_ended, "failed": run.steps_failed},
+        "sessions": {"total": run.sessions_total, "done": run.sessions_done},
     }
 
 

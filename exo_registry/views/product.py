@@ -26,7 +26,7 @@ TABLES = (
 def products(request: HttpRequest) -> HttpResponse:
     """Every product with its number of series and the newest revision of its data."""
     newest = Revision.objects.filter(product=OuterRef("pk")).order_by("-number")
-    found = Product.objects.annotate(
+    found = Product.objects.order_by("exchangesymbol").annotate(
         series_count=Count("series"),
         revision=Subquery(newest.values("number")[:1]),
         imported=Subquery(newest.values("created")[:1]),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,24 +13,12 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from exo_registry.models import Run, Status, Step
-from exo_registry.models.run import ENDED
 from exo_registry.runs import control, plan, tasks
+from exo_registry.runs.counts import runs_with_counts
 
 from .backfill_form import BackfillForm
 
 SHOWN = 200
-
-
-def with_counts(found: QuerySet[Run]) -> QuerySet[Run]:
-    """Runs with what their steps add up to."""
-    return found.select_related("user").annotate(
-        steps_total=Count("steps"),
-        steps_ended=Count("steps", filter=Q(steps__status__in=ENDED)),
-        steps_failed=Count("steps", filter=Q(steps__status=Status.FAILED)),
-        sessions_done=Sum("steps__sessions_done", default=0),
-        sessions_total=Sum("steps__sessions_total", default=0),
-        gaps=Sum("steps__gaps", default=0),
-    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +44,7 @@ class Pace:
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """The latest runs, newest first."""
-    found = list(with_counts(Run.objects.all())[:SHOWN])
+    found = list(runs_with_counts()[:SHOWN])
     return render(request, "runs.html", {"runs": [(run, Pace.of(run)) for run in found], "limit": SHOWN})
 
 
@@ -75,7 +62,7 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
 
 def live(request: HttpRequest, pk: int) -> dict[str, object]:
     after = request.GET.get("after", "")
-    one = get_object_or_404(with_counts(Run.objects.all()), pk=pk)
+    one = get_object_or_404(runs_with_counts(), pk=pk)
     events = list(one.events.filter(pk__gt=int(after) if after.isdecimal() else 0).order_by("pk"))
     steps = list(one.steps.select_related("series", "product").defer("series__state", "series__sparkline"))
     return {

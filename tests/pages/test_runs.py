@@ -59,6 +59,12 @@ def test_the_list_counts_steps(viewer, run):
     assert "running" in text
 
 
+def test_the_newest_run_comes_first(viewer, run):
+    newer = Run.objects.create(kind="backfill", source="page", status="done")
+    text = viewer.get("/runs/").text
+    assert text.index(newer.get_absolute_url()) < text.index(run.get_absolute_url())
+
+
 def test_an_active_run_polls_and_an_ended_one_stops(viewer, run):
     text = viewer.get(f"/runs/{run.pk}/").text
     assert 'hx-trigger="every 1s"' in text
