@@ -17,7 +17,7 @@ class BackfillForm(forms.Form):
     series = forms.ModelMultipleChoiceField(Series.objects.all(), to_field_name="name", required=False)
     product = forms.ModelMultipleChoiceField(Product.objects.all(), to_field_name="exchangesymbol", required=False)
     exo = forms.ModelMultipleChoiceField(Definition.objects.all(), to_field_name="name", required=False)
-    start = forms.DateField(required=False, input_formats=["%Y-%m-%d"], error_messages=NOT_A_DATE)
+    start = forms.DateField(label="From", required=False, input_formats=["%Y-%m-%d"], error_messages=NOT_A_DATE)
     until = forms.DateField(required=False, input_formats=["%Y-%m-%d"], error_messages=NOT_A_DATE)
     mode = forms.ChoiceField(choices=Run.Mode.choices, required=False)
 
