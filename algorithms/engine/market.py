@@ -158,10 +158,6 @@ class Market:
     def point_value(self, contract: int) -> float:
         return self.rules.point_value if contract < self.futures_count else self.rules.option_point_value
 
-    def cost(self, contract: int) -> float:
-        """Cost of one contract and side, in the currency."""
-        return self.rules.cost_future if contract < self.futures_count else self.rules.cost_option
-
     def option_terms(self, contract: int) -> Mapping[str, object]:
         """Underlying future (number), expiry (day), strike and right of an option."""
         row = contract - self.futures_count

@@ -26,7 +26,6 @@ from pymongo.errors import (
 from .problems import MarketDataError
 from .schema import PACK, Column
 
-SCHEMES = ("mongodb", "mongodb+srv")
 BATCH = 20_000  # documents held as Python objects at a time
 ANSWER_WITHIN = 5_000  # milliseconds
 AUTHENTICATION_FAILED, UNAUTHORISED = 18, 13
@@ -45,11 +44,6 @@ Progress = Callable[[str], None]
 
 class MongoError(MarketDataError):
     """A MongoDB that cannot be read: why, and what to do. Never holds a password."""
-
-
-def is_address(text: str) -> bool:
-    """Whether a source is a MongoDB address, and not a folder."""
-    return text.partition("://")[0] in SCHEMES
 
 
 def shown(uri: str) -> str:
