@@ -186,7 +186,7 @@ def test_a_second_request_is_refused_with_a_link_to_the_first(operator, es, mark
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"start": "01/06/2020"}, "Start: not a date: write it as YYYY-MM-DD."),
+        ({"start": "01/06/2020"}, "From: not a date: write it as YYYY-MM-DD."),
         (
             {"start": "2020-02-01", "until": "2020-01-01"},
             "2020-01-01 is before the first session asked for, 2020-02-01.",
