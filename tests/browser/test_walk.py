@@ -10,11 +10,18 @@ from tests.runs.markets import import_bars, weekdays
 DAYS = weekdays("2019-01-07", 500)
 
 
+def form_is_ready(page, first: str) -> None:
+    """The admin moves the focus to a form's first field when the page has loaded; typing starts after that."""
+    page.wait_for_load_state("load")
+    expect(page.get_by_label(first)).to_be_focused()
+
+
 def test_from_an_empty_registry_to_a_chart(log_in, root, worker, tmp_path):
     worker()
     page = log_in("rosa")
 
     page.get_by_role("link", name="Add a product by hand").click()
+    form_is_ready(page, "Symbol:")
     page.get_by_label("Symbol:").fill("ES")
     page.get_by_label("Tick size:", exact=True).fill("0.25")
     page.get_by_label("Tick value:", exact=True).fill("12.5")
@@ -26,6 +33,7 @@ def test_from_an_empty_registry_to_a_chart(log_in, root, worker, tmp_path):
 
     page.goto("/")
     page.get_by_role("link", name="Add an EXO").click()
+    form_is_ready(page, "Name:")
     page.get_by_label("Name:").fill("ContFut")
     page.get_by_label("Algorithm:").fill("algorithms.continuous_future.ContinuousFuture")
     page.get_by_role("button", name="Save", exact=True).click()
