@@ -1,8 +1,10 @@
 """Delta bands: when a position has drifted too far."""
 
+from typing import Self
+
 from pydantic import Field, model_validator
 
-from algorithms.engine import Parameters, Session
+from .engine import Parameters, Session
 
 
 class Band(Parameters):
@@ -18,7 +20,7 @@ class Band(Parameters):
     )
 
     @model_validator(mode="after")
-    def _in_order(self):
+    def _in_order(self) -> Self:
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
         return self

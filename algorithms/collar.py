@@ -1,7 +1,7 @@
 """Collars: a future with options on both sides of the money."""
 
-from algorithms.engine import call, future, put
-from algorithms.fixed_legs import FixedLegs
+from .engine import call, future, put
+from .fixed_legs import FixedLegs
 
 
 class BrokenWingCollar(FixedLegs):

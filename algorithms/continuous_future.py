@@ -1,7 +1,7 @@
 """The active future, rolled: the plainest EXO, and what regime spreads read."""
 
-from algorithms.engine import future
-from algorithms.fixed_legs import FixedLegs
+from .engine import future
+from .fixed_legs import FixedLegs
 
 
 class ContinuousFuture(FixedLegs):

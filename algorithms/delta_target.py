@@ -4,14 +4,29 @@ from typing import Literal
 
 from pydantic import Field
 
-from algorithms.bands import Band
-from algorithms.engine import Algorithm, Leg, Parameters, Session, can_open, open_legs
-from algorithms.fixed_legs import LEGS_HELP
+from .bands import Band
+from .engine import Algorithm, Leg, Parameters, Session, can_open, open_legs
+from .fixed_legs import LEGS_HELP
 
 WAITS_FOR = "waits_for"
 
 
-class DeltaTarget(Algorithm):
+class DeltaTargetParameters(Parameters):
+    """The legs that are held, and when they are opened anew."""
+
+    legs: list[Leg] = Field(description=LEGS_HELP, min_length=1, max_length=50)
+    band: Band = Field(default_factory=lambda: Band(), description="Delta band that keeps the position in shape.")
+    max_days: int = Field(
+        0, ge=0, le=10_000, description="Close when held for more than this many weekdays; 0: no limit."
+    )
+    reopen: Literal["same_session", "next_session", "next_roll"] = Field(
+        "same_session",
+        description="When the legs are opened again after the band or the limit of days closed them: in the same "
+        "session, at the next one, or when another future or chain has become the active one.",
+    )
+
+
+class DeltaTarget(Algorithm[DeltaTargetParameters]):
     """Hold a list of legs, and close them when their delta leaves a band or they were held for a number of weekdays.
 
     In order, at each session that holds a position: delta outside the band, or more than `max_days`
@@ -21,18 +36,6 @@ class DeltaTarget(Algorithm):
     closes the position, and the legs are opened anew in the same session.
     Without what the legs are chosen from the series stays flat and still records its point.
     """
-
-    class Parameters(Parameters):
-        legs: list[Leg] = Field(description=LEGS_HELP, min_length=1, max_length=50)
-        band: Band = Field(default_factory=Band, description="Delta band that keeps the position in shape.")
-        max_days: int = Field(
-            0, ge=0, le=10_000, description="Close when held for more than this many weekdays; 0: no limit."
-        )
-        reopen: Literal["same_session", "next_session", "next_roll"] = Field(
-            "same_session",
-            description="When the legs are opened again after the band or the limit of days closed them: in the same "
-            "session, at the next one, or when another future or chain has become the active one.",
-        )
 
     def open(self, session: Session) -> None:
         legs = self.parameters.legs
@@ -63,7 +66,7 @@ class DeltaTarget(Algorithm):
         left = session.memory.get(WAITS_FOR)
         return left is not None and left == self._active(session)
 
-    def _active(self, session: Session) -> list:
+    def _active(self, session: Session) -> list[object]:
         """What the legs are chosen from now: the future and, if one of them is an option, the chain's expiry."""
         name = None if session.future is None else session.market.names[session.future]
         if session.chain is None or not any(leg.is_option for leg in self.parameters.legs):

@@ -17,8 +17,8 @@ Sources: Cboe Global Indices, the methodology documents and pages of the indexes
 (cboe.com, index dashboards); R. Whaley, "Return and Risk of CBOE Buy Write Monthly Index", J. of Derivatives, 2002.
 """
 
-from algorithms.engine import call, future, put
-from algorithms.fixed_legs import FixedLegs
+from .engine import call, future, put
+from .fixed_legs import FixedLegs
 
 
 class BuyWrite(FixedLegs):

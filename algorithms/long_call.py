@@ -1,7 +1,7 @@
 """A bought call."""
 
-from algorithms.engine import call
-from algorithms.fixed_legs import FixedLegs
+from .engine import call
+from .fixed_legs import FixedLegs
 
 
 class BullishCall(FixedLegs):

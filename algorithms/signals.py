@@ -5,6 +5,7 @@ The contract is `algorithms.engine.Signal`: `update` takes the next point, `valu
 """
 
 from collections import deque
+from typing import Any
 
 BULLISH, BEARISH, NEUTRAL = 1, -1, 0
 
@@ -47,11 +48,11 @@ class Ichimoku:
             return BEARISH
         return NEUTRAL if len(cloud) > 1 else None
 
-    def dump(self) -> dict:
+    def dump(self) -> dict[str, Any]:
         points = self.points[-self.longest - 1 :]
         return {"points": points, "clouds": list(self.clouds), "value": self.value}
 
-    def load(self, state: dict) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         self.points = list(state["points"])
         self.clouds.extend(state["clouds"])
         self.value = state["value"]
@@ -113,10 +114,10 @@ class SwingPoints:
         else:
             self.value = NEUTRAL if low < value < high else None
 
-    def dump(self) -> dict:
+    def dump(self) -> dict[str, Any]:
         return {"high": self.high.dump(), "low": self.low.dump(), "value": self.value}
 
-    def load(self, state: dict) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         self.high.load(state["high"])
         self.low.load(state["low"])
         self.value = state["value"]
@@ -143,8 +144,8 @@ class _Extreme:
                 self.level, self.running, self.count = self.running, None, 0
         return self.level
 
-    def dump(self) -> list:
+    def dump(self) -> list[Any]:
         return [self.level, self.running, self.count]
 
-    def load(self, state: list) -> None:
+    def load(self, state: list[Any]) -> None:
         self.level, self.running, self.count = state

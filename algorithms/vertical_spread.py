@@ -1,7 +1,7 @@
 """Vertical spreads."""
 
-from algorithms.engine import call, put
-from algorithms.fixed_legs import FixedLegs
+from .engine import call, put
+from .fixed_legs import FixedLegs
 
 
 class VerticalSpread(FixedLegs):

@@ -49,9 +49,9 @@ def main() -> None:
 def make_product(environment: dict, number: int, years: int) -> int:
     """Draw the market of one product and import it; how many rows it has. Runs in a process of its own."""
     report.django_here(environment)
-    from exo_registry import market_store
     from exo_registry.demo import market
     from exo_registry.demo.products import PRODUCTS
+    from exo_registry.market import import_tables
     from exo_registry.models import Product
 
     market.START = dt.date(LAST.year - years + 1, 1, 4)  # the generator's own beginning is too late
@@ -59,9 +59,7 @@ def make_product(environment: dict, number: int, years: int) -> int:
     symbol = f"X{number:02}"
     with np.errstate(over="ignore"):  # of futures that expired long ago, which are left out
         tables = market.product_tables(dataclasses.replace(pattern, symbol=symbol, seed=9000 + number), LAST)
-    imported = market_store.import_tables(
-        tables | {"riskfreerate": market.rates(LAST)}, activate=True, source="benchmark"
-    )
+    imported = import_tables(tables | {"riskfreerate": market.rates(LAST)}, activate=True, source="benchmark")
     Product.objects.filter(exchangesymbol=symbol).update(synthetic=True)
     return sum(imported.rows.values())
 
@@ -142,17 +140,17 @@ def describe(run) -> tuple[list, int]:
 
 
 def descendants(process: int) -> list[int]:
-    found = []
+    children = []
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
         for child in map(int, read(listed).split()):
-            found += [child, *descendants(child)]
-    return found
+            children += [child, *descendants(child)]
+    return children
 
 
 def peak_memory(process: int) -> float | None:
     """Largest resident size so far, in MB."""
-    found = re.search(r"VmHWM:\s+(\d+)", read(Path(f"/proc/{process}/status")))
-    return int(found[1]) / 1024 if found else None
+    peak = re.search(r"VmHWM:\s+(\d+)", read(Path(f"/proc/{process}/status")))
+    return int(peak[1]) / 1024 if peak else None
 
 
 def processor_seconds(process: int) -> float:

@@ -42,14 +42,14 @@ def main() -> None:
 
 def measure(repeat: int) -> dict:
     from algorithms.engine import run
-    from exo_registry.market_store import load_market
+    from exo_registry.market import load_market
     from exo_registry.models import Series
-    from exo_registry.runs import lineage
+    from exo_registry.series import lineage
 
     series = Series.objects.select_related("definition", "product").order_by("name")
-    product = max((one.product for one in series), key=lambda product: product.exchangesymbol == "ES")
+    product = max((row.product for row in series), key=lambda product: product.exchangesymbol == "ES")
     market = load_market(product)
-    strategies = {one.name.partition("_")[2]: lineage.algorithm_of(one) for one in series if one.product == product}
+    strategies = {row.name.partition("_")[2]: lineage.algorithm_of(row) for row in series if row.product == product}
     read = {"ContFut": history(run(strategies["ContFut"], market, first=report.FIRST))}
     print(f"{product.exchangesymbol}: {len(market.dates):,} sessions, {len(market.tables()[4].day):,} rates")
     return {"strategies": compare(strategies, market, read, repeat), "growth": growth(strategies, market, read, repeat)}
@@ -85,38 +85,38 @@ def least(repeat: int, work: Callable[[], object]) -> float:
 def compare(strategies: dict, market, read: dict, repeat: int) -> dict:
     from algorithms.engine import run
 
-    found, rows = {}, []
+    costs_by_label, rows = {}, []
     for label, algorithm in strategies.items():
         colds = [fresh(market) for _ in range(repeat)]
         result = run(algorithm, market, histories=read)
         cold = least(repeat, lambda algorithm=algorithm, colds=colds: run(algorithm, colds.pop(), histories=read))
         warm = least(repeat, lambda algorithm=algorithm: run(algorithm, market, histories=read))
         scale = 1e6 / len(market.dates)
-        found[label] = {"cold_us": cold * scale, "warm_us": warm * scale, "trades": len(result.trades)}
+        costs_by_label[label] = {"cold_us": cold * scale, "warm_us": warm * scale, "trades": len(result.trades)}
         rows.append([label, cold * scale, warm * scale, len(result.trades), len(result.gaps)])
     report.table(["strategy", "cold µs/session", "warm µs/session", "trades", "gaps"], rows)
-    return found
+    return costs_by_label
 
 
 def growth(strategies: dict, market, read: dict, repeat: int) -> dict:
     """Cold cost a session, by years of history."""
-    found, rows = {}, []
+    costs_by_label, rows = {}, []
     pieces = {years: [cut(market, n, n + years) for n in range(0, YEARS[-1], years)] for years in YEARS}
     for label in GROWN:
-        work = {years: [Piece(strategies[label], market, read, *one) for one in pieces[years]] for years in YEARS}
+        work = {years: [Piece(strategies[label], market, read, *piece) for piece in pieces[years]] for years in YEARS}
         for _ in range(repeat):  # all lengths in turn, so that a slow moment meets each of them
             gc.collect()
             for piece in itertools.chain(*work.values()):
                 piece.measure()
         costs = {
-            years: sum(one.seconds for one in parts) * 1e6 / sum(one.sessions for one in parts)
+            years: sum(part.seconds for part in parts) * 1e6 / sum(part.sessions for part in parts)
             for years, parts in work.items()
         }
         spread = max(costs.values()) / min(costs.values()) - 1.0
-        found[label] = {"us_by_years": costs, "spread": spread}
+        costs_by_label[label] = {"us_by_years": costs, "spread": spread}
         rows.append([label, *costs.values(), f"{spread:.0%}"])
     report.table(["cold µs/session", *(f"{years} years" for years in YEARS), "spread"], rows)
-    return found
+    return costs_by_label
 
 
 class Piece:
@@ -130,10 +130,15 @@ class Piece:
         self.span = {"first": first, "last": end - day}
         state = run(algorithm, market, last=first - day, histories=read).state
         self.state = json.dumps(state)
-        known = {label: one.dates < last for label, one in read.items()}
+        known = {label: history.dates < last for label, history in read.items()}
         if state is not None:
-            known = {label: known[label] & (one.dates > np.datetime64(state["session"])) for label, one in read.items()}
-        self.read = {label: History(one.dates[known[label]], one.values[known[label]]) for label, one in read.items()}
+            known = {
+                label: known[label] & (history.dates > np.datetime64(state["session"]))
+                for label, history in read.items()
+            }
+        self.read = {
+            label: History(history.dates[known[label]], history.values[known[label]]) for label, history in read.items()
+        }
         self.seconds = float("inf")
         self.sessions = sum(first <= date < end for date in part.dates)
 
@@ -151,8 +156,7 @@ class Piece:
 
 def cut(market, low: int, high: int) -> tuple:
     """The market of some years alone, from two months before on for the values that are known by then; the years."""
-    from algorithms.engine.market import day_number
-    from algorithms.engine.tables import Bars, Options, Vols
+    from algorithms.engine.tables import Bars, Options, Vols, day_number
 
     futures, bars, options, vols, rates = market.tables()
     first, end = (market.dates[0].replace(year=market.dates[0].year + years) for years in (low, high))

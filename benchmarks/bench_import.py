@@ -35,13 +35,13 @@ def main() -> None:
             done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         figures[folder.name] = json.loads(done.stdout.splitlines()[-1])
     header = ["pack", *next(iter(figures.values()))]
-    report.table(header, [[name, *found.values()] for name, found in figures.items()])
+    report.table(header, [[name, *measured.values()] for name, measured in figures.items()])
     report.write("import", figures, options.json)
 
 
 def measure(folder: Path) -> dict:
     report.django_here(os.environ)
-    from exo_registry.market_store import coverage, import_pack, load_market
+    from exo_registry.market import coverage, import_pack, load_market
     from exo_registry.models import Product
 
     imported, first = timed(lambda: import_pack(folder))

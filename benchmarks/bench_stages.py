@@ -51,7 +51,7 @@ def main() -> None:
         for name in (*STAGES, "total", "processor", "peak MB", "series")
     ]
     report.table(["seconds", *figures], rows)
-    print(f"importmarket of the pack, once, before: {min(one['importmarket'] for one in first):.1f} s\n")
+    print(f"importmarket of the pack, once, before: {min(seconds['importmarket'] for seconds in first):.1f} s\n")
     report.write("stages", figures, options.json)
     return None
 

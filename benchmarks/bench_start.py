@@ -63,7 +63,8 @@ def main() -> None:
         for which in ("first", "second"):
             seconds, points = start(home)
             figures[which] = {"seconds": seconds, "points": points}
-    report.table(["start", "s to a chart", "points"], [[which, *found.values()] for which, found in figures.items()])
+    rows = [[which, *measured.values()] for which, measured in figures.items()]
+    report.table(["start", "s to a chart", "points"], rows)
     report.write("start", figures, options.json)
 
 

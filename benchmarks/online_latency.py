@@ -123,17 +123,18 @@ def seconds(values: list[float]) -> str:
 
 def load(feed: Feed) -> None:
     """Import the history and backfill every series."""
-    from exo_registry import market_store, registry
+    from exo_registry import definitions as registry
+    from exo_registry.market import import_tables
     from exo_registry.models import Product, Run
-    from exo_registry.runs import plan, tasks
+    from exo_registry.runs import plan, worker
 
     begun = time.monotonic()
     for symbol in feed.symbols:
-        market_store.import_tables(feed.start(symbol), source="history", activate=True)
+        import_tables(feed.start(symbol), source="history", activate=True)
     registry.import_registry(EXOS)
     run = plan.start(plan.make_plan(start=dt.date(2000, 1, 1)), source=Run.Source.SHELL)
     for product in Product.objects.all():
-        tasks.work(run.pk, product.pk)
+        worker.work(run.pk, product.pk)
     run.refresh_from_db()
     steps = run.steps.count()
     assert run.status == "done", run.status
@@ -156,15 +157,15 @@ def behind(day: dt.date, symbols: list[str]) -> Callable[[], bool]:
 
 
 def arrivals(feed: Feed, symbols: list[str]) -> None:
-    from exo_registry import market_store
+    from exo_registry.market import import_tables
 
     taken, imports = [], []
     for day_before, day in zip(feed.days[:-2], feed.days[1:-2], strict=False):
         for symbol in symbols:
-            market_store.import_tables(feed.vols(symbol, day_before), source="evening")
+            import_tables(feed.vols(symbol, day_before), source="evening")
             time.sleep(0.6 + 0.8 * (len(taken) % 7) / 7)  # so that the poll of the queue is met at all its phases
             begun = time.perf_counter()
-            market_store.import_tables(feed.bars(symbol, day), source="bars")
+            import_tables(feed.bars(symbol, day), source="bars")
             arrived = time.perf_counter()
             wait(behind(day, [symbol]))
             taken.append(time.perf_counter() - arrived)
@@ -185,18 +186,17 @@ def processor_time(group: int) -> float:
 
 
 def rush(feed: Feed, cluster: int) -> None:
-    """All products at once: rung for by the import, then found by the tick."""
+    """All products at once: enqueued by the import, then found by the tick."""
     from django_q.tasks import async_task
 
-    from exo_registry import market_store
     from exo_registry.market.importing import imported
     from exo_registry.runs import online
 
-    for day, how in zip(feed.days[-2:], ("rung for by one import of all", "found by the tick"), strict=True):
-        if how != "rung for by one import of all":
+    for day, how in zip(feed.days[-2:], ("enqueued by one import of all", "found by the tick"), strict=True):
+        if how != "enqueued by one import of all":
             imported.disconnect(dispatch_uid="exo_registry online")
         before = processor_time(cluster)
-        arrived = _all_at(feed, day, market_store)
+        arrived = _all_at(feed, day)
         if how == "found by the tick":
             arrived = time.perf_counter()
             async_task("exo_registry.runs.online.tick", cluster="online")
@@ -204,19 +204,21 @@ def rush(feed: Feed, cluster: int) -> None:
         taken = time.perf_counter() - arrived
         worked = processor_time(cluster) - before
         print(f"{len(feed.symbols)} products, {how}: {taken:.1f} s; {worked:.1f} s of processor time")
-    imported.connect(online.ring, dispatch_uid="exo_registry online")
+    imported.connect(online.enqueue_imported, dispatch_uid="exo_registry online")
 
 
-def _all_at(feed: Feed, day: dt.date, market_store) -> float:
+def _all_at(feed: Feed, day: dt.date) -> float:
+    from exo_registry.market import import_tables
+
     before = feed.days[feed.days.index(day) - 1]
-    market_store.import_tables(feed.together([feed.vols(s, before) for s in feed.symbols]), source="evening")
-    market_store.import_tables(feed.together([feed.bars(s, day) for s in feed.symbols]), source="bars")
+    import_tables(feed.together([feed.vols(s, before) for s in feed.symbols]), source="evening")
+    import_tables(feed.together([feed.bars(s, day) for s in feed.symbols]), source="bars")
     return time.perf_counter()
 
 
 def one_session(years: float, last: dt.date, sessions: int) -> None:
     """In this process, without a queue."""
-    from exo_registry import market_store
+    from exo_registry.market import import_tables
     from exo_registry.market.importing import imported
     from exo_registry.models import Product
     from exo_registry.runs import online
@@ -227,8 +229,8 @@ def one_session(years: float, last: dt.date, sessions: int) -> None:
     product = Product.objects.get()
     taken, processor = [], []
     for day_before, day in zip(feed.days[:-1], feed.days[1:], strict=True):
-        market_store.import_tables(feed.vols(feed.symbols[0], day_before), source="evening")
-        market_store.import_tables(feed.bars(feed.symbols[0], day), source="bars")
+        import_tables(feed.vols(feed.symbols[0], day_before), source="evening")
+        import_tables(feed.bars(feed.symbols[0], day), source="bars")
         begun, worked = time.perf_counter(), time.process_time()
         online.catch_up(product.pk)
         taken.append(time.perf_counter() - begun)

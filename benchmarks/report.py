@@ -32,10 +32,9 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 def needs_pack(folder: Path) -> None:
-    """Ends the benchmark, with a word, where its data is not there."""
+    """Ends the benchmark, as a failure, where its data is not there."""
     if not folder.is_dir():
-        print(f"No market pack at {folder}: name one, or set EXOWEB_SHARED. Nothing measured.")
-        sys.exit(0)
+        sys.exit(f"Nothing was measured: there is no market pack at {folder}. Name one, or set EXOWEB_SHARED.")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -68,8 +67,8 @@ def write(name: str, figures: Mapping[str, object], path: Path | None) -> None:
 def _machine() -> dict[str, object]:
     commit = None
     if git := shutil.which("git"):
-        found = subprocess.run([git, "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-        commit = found.stdout.strip() or None
+        answer = subprocess.run([git, "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+        commit = answer.stdout.strip() or None
     return {
         "commit": commit,
         "python": platform.python_version(),
@@ -105,9 +104,9 @@ def empty_home() -> Iterator[dict[str, str]]:
         yield environment
 
 
-def manage(*words: object, environment: Mapping[str, str]) -> str:
+def manage(*arguments: object, environment: Mapping[str, str]) -> str:
     """Run a management command; its output."""
-    command = [sys.executable, "manage.py", *map(str, words)]
+    command = [sys.executable, "manage.py", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

@@ -62,8 +62,7 @@ def main() -> None:
 
 
 def soak(home: Path, hours: int, products: int) -> None:
-    from exo_registry import prune
-    from exo_registry.runs import schedules
+    from exo_registry.operations import retention, schedules
 
     feed = online_latency.Feed(products, 1, online_latency.newest_session(), 2)
     online_latency.load(feed)
@@ -85,7 +84,7 @@ def soak(home: Path, hours: int, products: int) -> None:
             figures = [taken[len(taken) // 2] * 1000, taken[int(len(taken) * 0.95)] * 1000]
             report(home, minute // 60, figures)
             taken = []
-    print("pruned, seen from 400 days later:", prune.prune(begin + dt.timedelta(days=400)))
+    print("pruned, seen from 400 days later:", retention.prune(begin + dt.timedelta(days=400)))
     report(home, hours, [0, 0])
 
 
@@ -115,21 +114,21 @@ def as_task(func: str, now: dt.datetime) -> None:
 
 def send_bars(feed: online_latency.Feed, now: dt.datetime) -> None:
     """The bar of this moment, of every product: prices of the day's own bar."""
-    from exo_registry import market_store
+    from exo_registry import market
 
     day = feed.days[-1]
     tables = feed.together([feed.bars(symbol, day) for symbol in feed.symbols])["contracts_bars"]
     place = tables.column_names.index("datetime")
     moment = now.strftime("%Y-%m-%dT%H:%M:%S+00:00")
     tables = tables.set_column(place, "datetime", feed.pa.array([moment] * len(tables)))
-    market_store.import_tables({"contracts_bars": tables}, source="intraday")
+    market.import_tables({"contracts_bars": tables}, source="intraday")
 
 
 def work_queue(now: dt.datetime) -> None:
     from django_q.models import OrmQ
     from django_q.signing import SignedPackage
 
-    from exo_registry.runs import online, tasks
+    from exo_registry.runs import online, worker
 
     for queued in OrmQ.objects.order_by("pk"):
         task = SignedPackage.loads(queued.payload)
@@ -137,7 +136,7 @@ def work_queue(now: dt.datetime) -> None:
         if task["func"] == online.CATCH_UP:
             online.catch_up(*task["args"], now=now)
         else:
-            tasks.work(*task["args"])
+            worker.work(*task["args"])
 
 
 if __name__ == "__main__":

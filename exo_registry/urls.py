@@ -1,12 +1,12 @@
-"""Pages and JSON of the registry (DESIGN: pages and API)."""
+"""Pages and JSON of the registry."""
 
 from django.urls import include, path
 
-from . import api_market
-from .views import book, compare, events, health, position, product, runs, search, series, statistics, status
+from .views import api_docs, book, compare, events, health, position, product, runs, search, series, statistics, status
 
 urlpatterns = [
     path("", book.book, name="book"),
+    path("book.csv", book.book_csv, name="book-csv"),
     path("status/", status.status, name="status"),
     path("events/", events.events, name="events"),
     path("events.csv", events.events_csv, name="events-csv"),
@@ -29,6 +29,6 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<int:pk>/resume/", runs.resume, name="run-resume"),
     path("runs/<int:pk>/retry/", runs.retry, name="run-retry"),
-    path("api/v1/market/bars", api_market.bars, name="market-bars"),
-    path("api/v1/", include("exo_registry.api")),
+    path("api/v1/docs/", api_docs.api_docs, name="api-docs"),
+    path("api/v1/", include("exo_registry.api.urls")),
 ]

@@ -1,15 +1,16 @@
 """Settings, all from the environment; every one has a working default (README: Configuration)."""
 
-import contextlib
+import datetime as dt
 import os
-import secrets
 import sys
-import tempfile
 from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from . import __version__, home
+
+VERSION = __version__
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -26,38 +27,22 @@ def _boolean(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={word!r} is not a boolean: use true or false")
 
 
-def _positive(name: str, default: int) -> int:
-    """A whole number above zero."""
+def _whole_number(name: str, default: int, least: int = 1) -> int:
+    """A whole number, `least` or more."""
     word = os.environ.get(name, "").strip()
     if not word:
         return default
-    if not word.isdecimal() or int(word) < 1:
-        raise ImproperlyConfigured(f"{name}={word!r} is not a whole number above zero")
+    if not word.isdecimal() or int(word) < least:
+        raise ImproperlyConfigured(f"{name}={word!r} is not a whole number, {least} or more")
     return int(word)
 
 
-def _secret_key(home: Path) -> str:
-    """EXOWEB_SECRET_KEY, or a key made once and kept in EXOWEB_HOME, readable by its owner only."""
-    if key := os.environ.get("EXOWEB_SECRET_KEY"):
-        return key
-    path = home / "secret_key"
-    if not path.exists():
-        # Written whole under a name of its own first: of two processes that start at once,
-        # one wins the link and neither reads half a key.
-        descriptor, draft = tempfile.mkstemp(dir=home)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        os.unlink(draft)
-    return path.read_text().strip()
-
-
-def _database(home: Path) -> dict:
-    """DATABASE_URL as Django wants it; a SQLite file in `home` by default."""
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{home / 'exoweb.sqlite3'}"
+def _database(folder: Path) -> dict:
+    """DATABASE_URL as Django wants it; a SQLite file in `folder` by default."""
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'exoweb.sqlite3'}"
     database = env.db_url_config(url)
     if database["ENGINE"] == "django.db.backends.sqlite3":
+        home.tighten([Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")])
         # WAL lets pages read while a worker writes; IMMEDIATE takes the write lock at BEGIN,
         # so that two writers queue for `timeout` seconds and neither fails half way.
         database["OPTIONS"] = {
@@ -77,26 +62,28 @@ def _database(home: Path) -> dict:
 
 
 HOME = Path(env.str("EXOWEB_HOME", default=str(BASE_DIR / "var"))).resolve()
-HOME.mkdir(parents=True, exist_ok=True)
+home.prepare(HOME)
 
 DEBUG = _boolean("EXOWEB_DEBUG", default=False)
 HTTPS = _boolean("EXOWEB_HTTPS", default=False)
-SECRET_KEY = _secret_key(HOME)
+SECRET_KEY = home.secret_key(HOME, os.environ.get("EXOWEB_SECRET_KEY"))
 ALLOWED_HOSTS = env.list("EXOWEB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ALGORITHM_PACKAGES = env.list("EXOWEB_ALGORITHM_PACKAGES", default=["algorithms"])
 MARKET_DATA_URI = env.str("MARKET_DATA_URI", default=str(HOME / "market"))
-WORKERS = _positive("EXOWEB_WORKERS", default=max(1, min(4, os.cpu_count() or 1)))
+WORKERS = _whole_number("EXOWEB_WORKERS", default=max(1, min(4, os.cpu_count() or 1)))
+TRUSTED_PROXIES = _whole_number("EXOWEB_TRUSTED_PROXIES", default=0, least=0)
 NOTIFY_URLS = env.list("EXOWEB_NOTIFY_URLS", default=[])
 REDIS_URL = env.str("REDIS_URL", default="")
 
 INSTALLED_APPS = [
     "exo_registry",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # exoweb/urls.py finds the admin's modules, for who serves pages
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "exoweb.apps.StaticFiles",
+    "axes",
     "django_htmx",
     "django_q",
     "import_export",
@@ -105,8 +92,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "exo_registry.middleware.ContentSecurityPolicy",
+    "exo_registry.web.middleware.ContentSecurityPolicy",
+    "exo_registry.web.api_errors.ApiErrors",
+    "exo_registry.web.middleware.ReadableRequests",
+    "exo_registry.admin.requests.AdminRequests",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "exo_registry.web.middleware.CurrentCode",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -117,6 +108,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "exoweb.urls"
@@ -147,6 +139,19 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# The fifth wrong password makes a user name wait, for the address that it was tried from: from elsewhere the user may
+# still log in (exo_registry/web/log_in.py). Attempts meanwhile do not make the wait longer.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "exo_registry.web.client_address.client_address"
+AXES_LOCKOUT_CALLABLE = "exo_registry.web.log_in.locked_out"
+AXES_ENABLE_ADMIN = False  # exo_registry/admin/log_in.py has a page of it
+AXES_DISABLE_ACCESS_LOG = True  # the event log has what there is to tell
+AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
@@ -161,14 +166,16 @@ STATIC_ROOT = HOME / "static"
 # Front-end packages, put there by `npm ci` from package-lock.json; absent until it has run.
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
-    (f"vendor/{package}", NODE_MODULES / package / "dist")
-    for package in ("htmx.org", "lightweight-charts")
-    if (NODE_MODULES / package / "dist").is_dir()
+    (f"vendor/{package}", NODE_MODULES / package / folder)
+    for package, folder in (("htmx.org", "dist"), ("lightweight-charts", "dist"), ("swagger-ui-dist", ""))
+    if (NODE_MODULES / package / folder).is_dir()
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "exoweb.storage.StaticFiles"},
 }
+
+FILE_UPLOAD_PERMISSIONS = 0o600  # of collected static files, too, which exoweb serves by itself
 
 # What processes tell each other: heartbeats of the clusters. A folder serves one machine, Redis all of them.
 if REDIS_URL:
@@ -186,9 +193,9 @@ else:
 # A task's lease starts when it is prefetched, hence the small queue_limit and the long retry;
 # attempts are counted on our steps, before work starts, since a killed worker reports nothing.
 if REDIS_URL:
-    _BROKER = {"redis": REDIS_URL, "broker_class": "exo_registry.broker.RedisBroker"}
+    _BROKER = {"redis": REDIS_URL, "broker_class": "exo_registry.workers.brokers.RedisBroker"}
 else:
-    _BROKER = {"orm": "default", "broker_class": "exo_registry.broker.OrmBroker"}
+    _BROKER = {"orm": "default", "broker_class": "exo_registry.workers.brokers.OrmBroker"}
 Q_CLUSTER = {
     "name": "online",
     "label": "Task queue",
@@ -213,7 +220,7 @@ STEP_LEASE = 60
 STEP_FAULTS = 3
 STEP_ATTEMPTS = 20
 # A cluster is started again that leaves tasks waiting while it has idle workers, or that gives no sign of life,
-# for so many seconds (exo_registry/cluster_watch.py).
+# for so many seconds (exo_registry/workers/watchdog.py).
 CLUSTER_STUCK = 15
 CLUSTER_SILENT = 60
 
@@ -224,6 +231,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"axes": {"level": "ERROR"}},  # failures are events, which are logged
     "root": {"handlers": ["console"], "level": "INFO" if _SERVES else "WARNING"},
 }
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 
 for _name in list(os.environ):
-    if _name in ("MARKET_DATA_URI", "REDIS_URL") or (_name.startswith("EXOWEB_") and _name != "EXOWEB_SHARED"):
+    if _name in ("MARKET_DATA_URI", "REDIS_URL") or _name.startswith("EXOWEB_"):
         del os.environ[_name]
 os.environ["EXOWEB_HOME"] = tempfile.mkdtemp(prefix="exoweb-test-")
 atexit.register(shutil.rmtree, os.environ["EXOWEB_HOME"], ignore_errors=True)

@@ -8,10 +8,10 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Failure, Schedule, Success
 
-from exo_registry import market_store
+from exo_registry import market
 from exo_registry.market import store
 from exo_registry.models import Event, Product, Revision, Run, Series, Step
-from exo_registry.prune import prune
+from exo_registry.operations.retention import prune
 from tests.market.packs import changed, small_pack, write_pack
 
 pytestmark = pytest.mark.django_db
@@ -57,8 +57,9 @@ def run(kind: str, status: str, days: float, series: Series) -> Run:
 
 
 def test_online_runs_go_with_their_steps_and_leave_their_warnings(make_product, make_definition):
-    product, definition = make_product(), make_definition()
-    series = Series.objects.create(product=product, definition=definition, name="ES_ContFut")
+    product = make_product()
+    make_definition()
+    series = Series.objects.get()
     old, recent = run("online", "done", 100, series), run("online", "done", 80, series)
     failed, backfill = run("online", "failed", 100, series), run("backfill", "done", 1000, series)
     warning = event("warning", 100, run=old, step=old.steps.get(), product=product)
@@ -71,7 +72,8 @@ def test_online_runs_go_with_their_steps_and_leave_their_warnings(make_product, 
 
 def test_revisions_that_no_series_looks_at_any_more(make_product, make_definition):
     product, other = make_product("ES"), make_product("CL")
-    Series.objects.create(product=product, definition=make_definition(), name="ES_ContFut", market_revision=3)
+    make_definition(products=[product])
+    Series.objects.update(market_revision=3)
     for owner, count in ((product, 5), (other, 3)):
         for number in range(1, count + 1):
             Revision.objects.create(product=owner, number=number, source="feed", earliest_change=dt.date(2020, 1, 1))
@@ -109,32 +111,32 @@ def test_market_data_stays_as_it_is(tmp_path, market_folder, monkeypatch):
     """Whatever the age of its files, the newest import can be read, and imports go on."""
     for name in ("delta.deletedFileRetentionDuration", "delta.logRetentionDuration"):
         monkeypatch.setitem(store.CONFIGURATION, name, "interval 0 days")
-    market_store.import_pack(write_pack(tmp_path / "a", small_pack(), "csv"))
+    market.import_pack(write_pack(tmp_path / "a", small_pack(), "csv"))
     for price in ("2990", "2991", "2992"):
         pack = changed(small_pack(), "contracts_bars", 1, close=price)
-        market_store.import_pack(write_pack(tmp_path / price, pack, "csv"))
+        market.import_pack(write_pack(tmp_path / price, pack, "csv"))
     product = Product.objects.get()
-    before = market_store.load_market(product).tables()
+    before = market.load_market(product).tables()
     assert bar_files(market_folder) == 5
     prune()
     assert bar_files(market_folder) == 2  # one a year of expiry
     for cache in (store._for_reading, store._for_writing, store._lists):
         cache.clear()
-    after = market_store.load_market(product).tables()
-    for one, two in zip(before, after, strict=True):
-        for name in vars(one):
-            assert list(getattr(one, name)) == list(getattr(two, name))
-    again = market_store.import_pack(tmp_path / "2991")
+    after = market.load_market(product).tables()
+    for old, new in zip(before, after, strict=True):
+        for name in vars(old):
+            assert list(getattr(old, name)) == list(getattr(new, name))
+    again = market.import_pack(tmp_path / "2991")
     assert again.changed_anything
     prune()
     assert bar_files(market_folder) == 2
-    assert market_store.import_pack(tmp_path / "2992").changed_anything
+    assert market.import_pack(tmp_path / "2992").changed_anything
 
 
 def test_a_schedule_prunes_every_day():
-    from exo_registry.runs import schedules
+    from exo_registry.operations import schedules
 
     schedules.ensure()
-    schedule = Schedule.objects.get(func="exo_registry.prune.prune")
+    schedule = Schedule.objects.get(func="exo_registry.operations.retention.prune")
     assert (schedule.schedule_type, schedule.repeats) == (Schedule.DAILY, -1)
     assert schedule.next_run > timezone.now()

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from exo_registry.management.commands.start import Command
-from exo_registry.supervisor import take_lock
+from exo_registry.workers.supervisor import take_lock
 from tests.paths import ROOT
 
 
@@ -44,16 +44,16 @@ def read_until(process: subprocess.Popen, pattern: str, seconds: float = 120.0) 
 
 def session_members(word: str) -> list[str]:
     """Command lines of running processes that mention `word` in their environment or arguments."""
-    found = []
+    children = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 with open(f"/proc/{entry}/environ", "rb") as environment, open(f"/proc/{entry}/cmdline", "rb") as line:
                     if f"EXOWEB_HOME={word}".encode() in environment.read():
-                        found.append(line.read().decode().replace("\0", " "))
+                        children.append(line.read().decode().replace("\0", " "))
             except OSError:
                 continue
-    return found
+    return children
 
 
 @pytest.mark.slow

@@ -2,13 +2,15 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from exo_registry.supervisor import Child, ChildFailed, Supervisor, take_lock
+from exo_registry.workers.supervisor import RESTARTS, Child, ChildFailed, Supervisor, take_lock
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -41,6 +43,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
 def family(tmp_path, manner="polite") -> Child:
     command = [sys.executable, "-c", FAMILY, str(tmp_path / "pids"), manner]
     return Child("family", command, tmp_path / "logs" / "family.log")
@@ -48,7 +57,7 @@ def family(tmp_path, manner="polite") -> Child:
 
 @pytest.mark.parametrize("manner", ["polite", "stubborn"])
 def test_nothing_is_left_after_stopping(tmp_path, monkeypatch, manner):
-    monkeypatch.setattr("exo_registry.supervisor.GRACE", 0.5)
+    monkeypatch.setattr("exo_registry.workers.supervisor.GRACE", 0.5)
     with Supervisor([family(tmp_path, manner)], print):
         wait_for((tmp_path / "pids").exists)
         pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
@@ -73,14 +82,62 @@ def test_a_child_that_keeps_dying_is_given_up_with_the_end_of_its_log(tmp_path):
     child = Child("broken", [sys.executable, "-c", "raise SystemExit('no database')"], tmp_path / "broken.log")
     with Supervisor([child], lambda line: None) as supervisor, pytest.raises(ChildFailed, match="no database"):
         wait_for(supervisor.watch)
+    assert len(child.starts) == 1 + 3  # the first start, and three more within a minute
 
 
-def test_a_signal_ends_the_run(tmp_path):
-    before = signal.getsignal(signal.SIGTERM)
-    with Supervisor([family(tmp_path)], print) as supervisor:
-        os.kill(os.getpid(), signal.SIGTERM)
-        supervisor.run()
-    assert signal.getsignal(signal.SIGTERM) is before
+def test_a_child_that_ends_as_it_was_told_to_is_never_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("exo_registry.workers.supervisor.SHORT_LIFE", 0.0)
+    child = Child("child", [sys.executable, "-c", ""], tmp_path / "child.log")
+    with Supervisor([child], lambda _line: None) as supervisor:
+        assert supervisor.wait_until(lambda: len(child.starts) > RESTARTS + 3, seconds=30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_run(tmp_path, number):
+    inherited = signal.signal(number, signal.default_int_handler)  # the tests may run under nohup, which ignores one
+    try:
+        with Supervisor([family(tmp_path)], print) as supervisor:
+            os.kill(os.getpid(), number)
+            supervisor.run()
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, inherited)
+
+
+def test_a_hangup_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with Supervisor([], print) as supervisor:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not supervisor.stopping
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+SUPERVISOR = """
+import sys
+from pathlib import Path
+from exo_registry.workers.supervisor import Child, Supervisor
+command = [sys.executable, "-c", sys.argv[1], sys.argv[2], "stubborn"]
+with Supervisor([Child("family", command, Path(sys.argv[2] + ".log"))], print) as supervisor:
+    supervisor.run()
+"""
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path):
+    """Not even a child that ignores signals, or one that is stopped."""
+    command = [sys.executable, "-c", SUPERVISOR, FAMILY, str(tmp_path / "pids")]
+    supervisor = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait_for((tmp_path / "pids").exists)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        group = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and group_of(int(entry)) == pids[0]]
+        assert set(pids) < set(group)  # and who waits for the supervisor's end
+        os.kill(pids[1], signal.SIGSTOP)
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+    wait_for(lambda: not any(map(is_alive, group)))
 
 
 def test_one_start_at_a_time(tmp_path):

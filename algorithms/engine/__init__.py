@@ -4,11 +4,12 @@ What an algorithm's author needs is named here; the modules have the rest.
 """
 
 from .algorithm import Algorithm, Parameters, Signal
-from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, QuoteMissing
+from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, PackError, QuoteMissing
 from .history import History
-from .legs import Leg, call, can_open, future, open_legs, put
+from .legs import Leg, call, future, put
 from .loop import Costs, PointRow, Result, run
 from .market import Market
+from .opening import can_open, open_legs
 from .session import Session, TradeRow
 from .tables import ProductRules
 
@@ -22,6 +23,7 @@ __all__ = [
     "History",
     "Leg",
     "Market",
+    "PackError",
     "Parameters",
     "PointRow",
     "ProductRules",

@@ -2,15 +2,12 @@
 
 import math
 from bisect import bisect_left
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import ChainTooShort, Gap
-
-if TYPE_CHECKING:
-    from .market import Market
-    from .tables import Options
+from .quotes import Quotes
+from .tables import Options
 
 CALL, PUT = "C", "P"
 
@@ -18,27 +15,33 @@ CALL, PUT = "C", "P"
 class Chain:
     """The options of one future with one expiry: strikes ascending, a call and a put at each."""
 
-    def __init__(self, market: "Market", members: np.ndarray, options: "Options"):
+    def __init__(self, quotes: Quotes, members: np.ndarray, options: Options):
         first = members[0]
-        self.market = market
+        self.quotes = quotes
         self.future = int(options.future[first])
         self.expiry = int(options.expiry[first])
         self.codes = sorted({str(code) for code in options.code[members]})
         strikes, slot = np.unique(options.strike[members], return_inverse=True)
         self.strikes: list[float] = strikes.tolist()
-        self.first_row, self.last_row = int(members.min()), int(members.max())
+        self._span = int(members.min()), int(members.max())
         calls = options.is_call[members]
         self._strikes = strikes
         # Rows of Options by right and strike; -1 where none is listed.
         self._rows = np.full((2, len(strikes)), -1)
         self._rows[np.where(calls, 0, 1), slot] = members
+        self._calls: list[int]
+        self._puts: list[int]
         self._calls, self._puts = self._rows.tolist()
 
     @property
     def code(self) -> str:
-        """The code that all options of the chain share; two of them are an error in the data."""
+        """The code that all options of the chain share.
+
+        Raises:
+            Gap: They have several, which is an error in the data.
+        """
         if len(self.codes) > 1:
-            name = self.market.names[self.future]
+            name = self.quotes.names[self.future]
             raise Gap(f"the chain of {name} mixes the option codes {', '.join(map(repr, self.codes))}")
         return self.codes[0]
 
@@ -48,39 +51,48 @@ class Chain:
 
     def contract(self, right: str, slot: int) -> int:
         """Number of the option with a right at a strike's position."""
-        return self.market.futures_count + (self._calls if right == CALL else self._puts)[slot]
+        return self.quotes.futures_count + (self._calls if right == CALL else self._puts)[slot]
 
     def is_quoted(self, slot: int, day: int) -> bool:
         """Whether the call and the put at a strike both have a volatility dated before `day`."""
         call, put = self._calls[slot], self._puts[slot]
-        first = self.market.first_vol
+        first = self.quotes.first_vol
         return call >= 0 and put >= 0 and first[call] < day and first[put] < day
 
     def deltas(self, low: int, high: int, session: int) -> dict[str, list[float]]:
-        """Sizes of the deltas of calls and puts at the strikes low to high, both included; nan without a quote."""
+        """Sizes of the deltas at the strikes in places low to high, both included: by right, a list with one number a
+        strike, nan without a quote."""
         window = slice(low, high + 1)
-        deltas = self.market.chain_deltas(self, self._rows[:, window], self._strikes[window], session)
+        rows, strikes = self._rows[:, window], self._strikes[window]
+        deltas = self.quotes.deltas_by_strike(self.future, self.expiry, rows, strikes, session, self._span)
         return dict(zip((CALL, PUT), np.abs(deltas).tolist(), strict=True))
 
 
 class ChainView:
     """A chain at one session: strikes counted from the money, found by delta, or by their distance in percent.
 
-    Raises QuoteMissing if the future under it has no price at the session.
+    Attributes:
+        chain: The chain, whose `strikes` are ascending.
+        session: The session's number.
+        price: Of the future under it, in points.
+        money: Place of the strike at the money among the strikes; `low` and `high` are the places of those looked at.
+
+    Raises:
+        QuoteMissing: The future under it has no price at the session.
     """
 
     def __init__(self, chain: Chain, session: int):
         self.chain, self.session = chain, session
-        market = chain.market
-        self._day = market.day_list[session]
-        self._priced = market.has_rate[session]
-        self.price = market.future_price(chain.future, session)
+        quotes = chain.quotes
+        self._day = quotes.day_list[session]
+        self._priced = quotes.has_rate[session]
+        self.price = quotes.future_price(chain.future, session)
         strikes = chain.strikes
         above = bisect_left(strikes, self.price)
         if above == len(strikes) or (above and self.price - strikes[above - 1] <= strikes[above] - self.price):
             above -= 1
         self.money = above
-        limit = market.rules.strikes_limit
+        limit = quotes.rules.strikes_limit
         self.low, self.high = max(0, above - limit), min(len(strikes) - 1, above + limit)
         self._deltas: dict[str, list[float]] | None = None
 
@@ -90,7 +102,15 @@ class ChainView:
     def by_offset(self, right: str, offset: int) -> int:
         """The option `offset` strikes above the money (below if negative), or the next quoted one further away.
 
-        Raises ChainTooShort past the end of what is looked at.
+        Args:
+            right: "C" or "P".
+            offset: In strikes; 0 is at the money.
+
+        Returns:
+            The contract's number.
+
+        Raises:
+            ChainTooShort: No strike is quoted up to the end of what is looked at.
         """
         slot, step = self.money + offset, 1 if offset >= 0 else -1
         while self.low <= slot <= self.high:
@@ -103,8 +123,17 @@ class ChainView:
         """The option whose delta has reached `delta` (a call above zero, a put below), walking away from the money.
 
         +0.5 and -0.5 are the call and the put at the money. Smaller ones walk out of the money, larger ones into it,
-        from one strike off, passing over strikes without quotes. Returns the contract and a warning, empty if the
-        delta was reached; the last quoted strike stands in if none reaches it. Raises ChainTooShort if there is none.
+        from one strike off, passing over strikes without quotes.
+
+        Args:
+            delta: Between -1 and 1, not 0.
+
+        Returns:
+            The contract's number, and a warning, empty if the delta was reached: if none reaches it, the last quoted
+            strike stands in.
+
+        Raises:
+            ChainTooShort: No strike is quoted.
         """
         right, size = (CALL if delta > 0 else PUT), abs(delta)
         if size == 0.5:
@@ -132,8 +161,16 @@ class ChainView:
         """The quoted option whose strike is nearest to `moneyness` x the future's price (a tie: the lower strike).
 
         A percentage names a price, so all listed strikes are looked at, whatever the product's strikes limit.
-        Returns the contract and a warning, empty unless the price lies outside the quoted strikes. Raises
-        ChainTooShort if no strike is quoted.
+
+        Args:
+            right: "C" or "P".
+            moneyness: Strike / price of the future: 0.95 is five percent below.
+
+        Returns:
+            The contract's number, and a warning, empty unless the price lies outside the quoted strikes.
+
+        Raises:
+            ChainTooShort: No strike is quoted.
         """
         strikes, target = self.chain.strikes, self.price * moneyness
         above = bisect_left(strikes, target)
@@ -159,8 +196,8 @@ class ChainView:
     def _range(self, low: int | None = None, high: int | None = None) -> str:
         low, high = self.low if low is None else low, self.high if high is None else high
         chain = self.chain
-        future = chain.market.names[chain.future]
+        future = chain.quotes.names[chain.future]
         return (
             f"strikes {chain.strikes[low]:g} to {chain.strikes[high]:g} on {future} at {self.price:g}, "
-            f"{chain.market.dates[self.session]}"
+            f"{chain.quotes.dates[self.session]}"
         )

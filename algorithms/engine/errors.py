@@ -5,8 +5,19 @@ class EngineError(Exception):
     """The run cannot go on: the request, the stored state or the market data is unusable as a whole."""
 
 
+class PackError(EngineError):
+    """A market pack that cannot be read: the message names the file and the column."""
+
+
 class AlgorithmError(EngineError):
-    """An algorithm raised: a mistake in its code, named with its class and the session."""
+    """An algorithm raised: a mistake in its code, named with its class, its file and line, and the session.
+
+    `trace`: where it was raised, as lines of a traceback.
+    """
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 class Gap(Exception):

@@ -7,7 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class History:
-    """Dates (datetime64[D], ascending) and the `exo` values of a series."""
+    """The points of a series.
+
+    Attributes:
+        dates: datetime64[D], ascending, shape (points,).
+        values: `exo` in the currency, float64, shape (points,).
+    """
 
     dates: np.ndarray
     values: np.ndarray

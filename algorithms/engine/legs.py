@@ -1,13 +1,9 @@
 """Legs: what a strategy holds, said as parameters."""
 
-from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    from .session import Session
 
 
 class Leg(BaseModel):
@@ -38,15 +34,15 @@ class Leg(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_way_to_find_it(self):
+    def _one_way_to_find_it(self) -> Self:
         if self.qty == 0:
             raise ValueError("qty is 0: give the number of contracts, or leave the leg out")
         given = [name for name in ("offset", "delta", "moneyness") if getattr(self, name) is not None]
         if self.right == "F" and given:
             raise ValueError(f"a future has no {given[0]}: leave it out")
         if self.right != "F" and len(given) != 1:
-            found = f"has {' and '.join(given)}" if given else "has none"
-            raise ValueError(f"an option leg needs one of offset, delta and moneyness; this one {found}")
+            choice = f"has {' and '.join(given)}" if given else "has none"
+            raise ValueError(f"an option leg needs one of offset, delta and moneyness; this one {choice}")
         if self.delta is not None and (self.delta == 0 or (self.delta > 0) != (self.right == "C")):
             wanted = "above zero" if self.right == "C" else "below zero"
             raise ValueError(f"the delta of a {'call' if self.right == 'C' else 'put'} is {wanted}, not {self.delta:g}")
@@ -67,30 +63,42 @@ class Leg(BaseModel):
 
 
 def future(qty: float) -> Leg:
-    """The active future."""
+    """The active future.
+
+    Args:
+        qty: Contracts, long above zero, short below.
+
+    Raises:
+        ValueError: `qty` is zero or out of bounds (pydantic's ValidationError).
+    """
     return Leg(right="F", qty=qty)
 
 
 def call(*, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None) -> Leg:
-    """A call of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
+    """A call of the active chain, found in one of three ways.
+
+    Args:
+        qty: Contracts, long above zero, short below.
+        offset: Strikes above the money, below if negative.
+        delta: What its delta must have reached, between 0 and 1.
+        moneyness: Strike / price of the future.
+
+    Raises:
+        ValueError: None or several ways are given, or a number is out of bounds (pydantic's ValidationError).
+    """
     return Leg(right="C", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
 
 
 def put(*, qty: float, offset: int | None = None, delta: float | None = None, moneyness: float | None = None) -> Leg:
-    """A put of the active chain, by strike offset, by delta or by moneyness (strike / future's price)."""
+    """A put of the active chain, found in one of three ways.
+
+    Args:
+        qty: Contracts, long above zero, short below.
+        offset: Strikes above the money, below if negative.
+        delta: What its delta must have reached, between -1 and 0.
+        moneyness: Strike / price of the future.
+
+    Raises:
+        ValueError: None or several ways are given, or a number is out of bounds (pydantic's ValidationError).
+    """
     return Leg(right="P", qty=qty, offset=offset, delta=delta, moneyness=moneyness)
-
-
-def can_open(session: "Session", legs: Iterable[Leg]) -> bool:
-    """Whether there is what the legs are chosen from: an active future, and a chain if one is an option."""
-    if any(leg.is_option for leg in legs):
-        return session.chain is not None
-    return session.future is not None
-
-
-def open_legs(session: "Session", legs: Iterable[Leg], reason: str) -> None:
-    """Find every leg's contract, then trade them in order. A leg that cannot be found makes the session a gap."""
-    found = [(session.find(leg), leg) for leg in legs]
-    session.market.value_together([contract for contract, _ in found], session.index)
-    for contract, leg in found:
-        session.trade(contract, leg.qty, leg=leg.label, reason=reason)

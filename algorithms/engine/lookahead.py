@@ -14,19 +14,22 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .algorithm import Algorithm
 from .errors import EngineError
 from .history import History
-from .loop import Result, run
-from .market import Market, day_number
-from .tables import Bars, Rates, Vols
+from .loop import Costs, Result, State, run
+from .market import Market
+from .tables import Bars, Rates, Vols, day_number
+from .text import describe
 
 # Makes the strategy. It is given the market and the histories that the run will be given, so that a strategy that
 # is made from data is made from the cut data; those that ship ignore both.
-Factory = Callable[[Market, Mapping[str, History]], Algorithm]
+Factory = Callable[[Market, Mapping[str, History]], Algorithm[Any]]
 
 CUT, NOISE, AGAIN, RESUMED = "cut", "noise", "again", "resumed"
 WORDS = {
@@ -41,8 +44,11 @@ WORDS = {
 class Finding:
     """One difference: the first one of its experiment.
 
-    experiment: CUT, NOISE, AGAIN or RESUMED. known: the date whose knowledge the other market was left with, or of the
-    interruption. date: the session that came out otherwise, None if the run failed. difference: what differs, in words.
+    Attributes:
+        experiment: CUT, NOISE, AGAIN or RESUMED.
+        known: The date whose knowledge the other market was left with, or of the interruption.
+        date: The session that came out otherwise, None if the run failed.
+        difference: What differs, in words.
     """
 
     experiment: str
@@ -121,10 +127,16 @@ def prove(
 ) -> list[Finding]:
     """What speaks against a strategy: nothing, or the first difference of each experiment.
 
-    factory: makes the strategy. known: the dates D to try; sessions whose points are to be the same on data cut at D.
-    reads: factories of the series that the strategy needs, by label, and of those that these need in turn.
-    first: where the series begin; sessions before it are not computed. seed: of the noise.
-    Raises EngineError if the strategy cannot be computed on all data.
+    Args:
+        factory: Makes the strategy.
+        market: All data.
+        known: The dates D to try; points up to D are to be the same on data cut at D.
+        reads: Factories of the series that the strategy needs, by label, and of those that these need in turn.
+        first: Where the series begin; sessions before it are not computed.
+        seed: Of the noise.
+
+    Raises:
+        EngineError: The strategy cannot be computed on all data.
     """
     dates = sorted(set(known))
     if not dates:
@@ -143,7 +155,7 @@ def prove(
             (CUT, market_until(market, date)),
             (NOISE, market_with_noise_after(market, date, rng)),
         ):
-            findings.append(_compare(experiment, date, rows, other, lambda m=other, d=date: series.compute(m, d)))
+            findings.append(_compare(experiment, date, rows, other, partial(series.compute, other, date)))
     return [finding for finding in findings if finding]
 
 
@@ -154,12 +166,26 @@ def compute(
     *,
     reads: Mapping[str, Factory] | None = None,
     first: dt.date | None = None,
+    costs: Costs | None = None,
 ) -> Result:
-    """The strategy's rows up to `last`, with the series that it reads computed on the same market; see `prove`."""
-    return _Series(factory, reads or {}, first).compute(market, last)
+    """The strategy's rows up to `last`, with the series that it reads computed on the same market.
+
+    Args:
+        factory: Makes the strategy.
+        market: The product's quotes.
+        last: The last session.
+        reads: As for `prove`.
+        first: As for `prove`.
+        costs: In place of the product's, in the strategy's own rows.
+
+    Raises:
+        EngineError: As `loop.run`; also if a series needs itself.
+        AlgorithmError: As `loop.run`.
+    """
+    return _Series(factory, reads or {}, first, costs).compute(market, last)
 
 
-Rows = dict[dt.date, dict[str, object]]
+Rows = dict[dt.date, dict[str, Any]]
 
 
 def _compare(
@@ -176,7 +202,7 @@ def _compare(
     except EngineError as error:
         return Finding(experiment, known, None, f"the strategy fails ({error})")
     except Exception as error:  # where it is made, or in its state: whatever an author's code may do
-        return Finding(experiment, known, None, f"the strategy fails ({error!r})")
+        return Finding(experiment, known, None, f"the strategy fails ({describe(error)})")
     # A day that has bars after its decision time alone is no session yet at that time.
     sessions, until = set(market.dates), until or known
     for date in sorted(date for date in rows.keys() | others.keys() if date <= until and date in sessions):
@@ -193,19 +219,20 @@ class _Series:
     factory: Factory
     reads: Mapping[str, Factory]
     first: dt.date | None
+    costs: Costs | None = None
 
     def compute(self, market: Market, last: dt.date, interrupted: dt.date | None = None) -> Result:
         histories: dict[str, History] = {}
         self._add_histories(self.factory, market, last, histories, ())
 
-        def part(last: dt.date, state: dict | None) -> Result:
+        def part(last: dt.date, state: State | None) -> Result:
             made = self.factory(market, histories)
-            return run(made, market, first=self.first, last=last, state=state, histories=histories)
+            return run(made, market, first=self.first, last=last, state=state, histories=histories, costs=self.costs)
 
         if interrupted is None:
             return part(last, None)
         begun = part(interrupted, None)
-        ended = part(last, json.loads(json.dumps(begun.state, allow_nan=False)))
+        ended = part(last, json.loads(json.dumps(begun.state)))
         for name in ("points", "trades", "gaps", "warnings"):
             getattr(begun, name).extend(getattr(ended, name))
         return begun
@@ -237,8 +264,8 @@ def _rows(result: Result) -> Rows:
         rows[trade.date][f"trade {trade.number}"] = tuple(trade)[2:]
     for date, reason in result.gaps:
         rows[date] = {"gap": reason}
-    for date, words in result.warnings:
-        rows[date].setdefault("warnings", []).append(words)
+    for date, message in result.warnings:
+        rows[date].setdefault("warnings", []).append(message)
     return rows
 
 

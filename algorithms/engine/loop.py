@@ -6,30 +6,50 @@ A session that lacks data is a gap: no point, no trade, the position of the day 
 """
 
 import datetime as dt
+import math
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from .algorithm import Algorithm
-from .errors import AlgorithmError, EngineError, Gap, QuoteMissing
+from . import failures, values
+from .algorithm import Algorithm, Signal
+from .errors import EngineError, Gap, QuoteMissing
 from .history import History
 from .market import Market
 from .position import Holding, Position
 from .session import Session, TradeRow
+from .text import message
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 STATE_VERSION = 1
+State = dict[str, Any]  # what the next session depends on, as JSON-able data
 SESSIONS_BETWEEN_REPORTS = 200
 SECONDS_BETWEEN_REPORTS = 0.5
+OLDEST = 32_767  # days that `stale_days` counts to
+STATE_LIMIT = 1_000_000  # values and characters of a memory, and of a signal's state
 
 
 class PointRow(NamedTuple):
-    """A point as recorded. Executed and opened are sums of absolute quantities; `costs` are the session's own.
+    """A point as recorded.
 
-    stale_days: age in days of the oldest futures bar that a held contract was valued on.
+    Attributes:
+        date: The session.
+        exo: Profit and loss since the series began, net of costs, in the product's currency.
+        delta: Of the position, in futures.
+        is_rollover: 1 if the position was closed before expiry in the session, else 0.
+        nfutures_executed: Sum of absolute quantities of futures traded in the session.
+        nfutures_opened: Sum of absolute quantities of futures held after it.
+        noptions_executed: As for futures.
+        noptions_opened: As for futures.
+        costs: Of the session alone, in the currency.
+        stale_days: Age in calendar days of the oldest futures bar that a held contract was valued on.
+        extra: The algorithm's own columns, None if it recorded none.
     """
 
     date: dt.date
@@ -42,12 +62,17 @@ class PointRow(NamedTuple):
     noptions_opened: float
     costs: float
     stale_days: int
-    extra: dict | None
+    extra: dict[str, object] | None
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Trading costs, in the currency per contract and side."""
+    """Trading costs.
+
+    Attributes:
+        future: In the currency, per future and side.
+        option: In the currency, per option and side.
+    """
 
     future: float
     option: float
@@ -55,33 +80,54 @@ class Costs:
 
 @dataclass
 class Result:
-    """What a run made: rows to store, gaps and warnings as (date, words), and the state to go on from."""
+    """What a run computed.
+
+    Attributes:
+        points: One a session that could be computed, ascending.
+        trades: In the order in which they were made.
+        gaps: Sessions that lack data: date and reason.
+        warnings: Remarks: date and text. A session may have several.
+        state: What the next session depends on, as JSON-able data; None if nothing was ever computed.
+    """
 
     points: list[PointRow] = field(default_factory=list)
     trades: list[TradeRow] = field(default_factory=list)
     gaps: list[tuple[dt.date, str]] = field(default_factory=list)
     warnings: list[tuple[dt.date, str]] = field(default_factory=list)
-    state: dict | None = None
+    state: State | None = None
 
 
 def run(
-    algorithm: Algorithm,
+    algorithm: Algorithm[Any],
     market: Market,
     *,
     first: dt.date | None = None,
     last: dt.date | None = None,
-    state: dict | None = None,
+    state: State | None = None,
     histories: Mapping[str, History] | None = None,
     costs: Costs | None = None,
     on_session: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Compute a strategy's sessions from `first` to `last`, both included, that are newer than `state`.
 
-    `state` is what an earlier run's Result gave; None starts flat. `histories` holds the series that the algorithm
-    needs, by label; with a state, points up to the state's session may be left out of those that only signals
-    follow. `costs` take the place of the product's. `on_session(done, total)` is called every 200 sessions and,
-    between sessions, at least every half second; it may raise to stop. Raises EngineError if the run cannot start
-    and AlgorithmError if the algorithm itself fails; missing data is never raised, it becomes a gap.
+    Missing data is never raised: it becomes a gap.
+
+    Args:
+        algorithm: With its parameters and direction.
+        market: The product's quotes. It may begin late, as long as it has what the state holds.
+        first: None: the market's first session.
+        last: None: the market's last session.
+        state: What an earlier run's Result gave; None starts flat.
+        histories: The series that the algorithm needs, by label. With a state, points up to the state's session may
+            be left out of those that only signals follow.
+        costs: In place of the product's.
+        on_session: Called with the sessions done and all of them, every 200 sessions and, between sessions, at least
+            every half second. It may raise to stop.
+
+    Raises:
+        EngineError: The run cannot start: a series that is read or a contract that is held is not there, or the state
+            is of another version.
+        AlgorithmError: The algorithm itself failed.
     """
     rules = market.rules
     costs = costs or Costs(rules.cost_future, rules.cost_option)
@@ -100,10 +146,13 @@ def run(
 
 
 class _Feed:
-    """One signal and the points that it has yet to be given."""
+    """One signal and the points that it has yet to be given; its value goes into `signal_values`."""
 
-    def __init__(self, name: str, signal, history: History, read_until: str | None):
-        self.name, self.signal = name, signal
+    def __init__(
+        self, name: str, signal: Signal, history: History, read_until: str | None, signal_values: dict[str, object]
+    ):
+        self.name, self.signal, self.signal_values = name, signal, signal_values
+        signal_values[name] = signal.value
         self.until = read_until
         begin = 0
         if read_until is not None:
@@ -112,17 +161,19 @@ class _Feed:
         self.values: list[float] = history.values[begin:].tolist()
         self.next = 0
 
-    def advance(self, day: int) -> bool:
-        """Feed the points dated up to `day`; True if there were any."""
+    def advance(self, day: int) -> None:
+        """Feed the points dated up to `day`."""
         start = self.next
         while self.next < len(self.days) and self.days[self.next] <= day:
             self.signal.update(self.values[self.next])
             self.next += 1
-        return self.next > start
+        if self.next > start:
+            self.signal_values[self.name] = self.signal.value
 
-    def dump(self) -> dict:
+    def dump(self) -> State:
         until = str(np.datetime64(self.days[self.next - 1], "D")) if self.next else self.until
-        return {"until": until, "state": self.signal.dump()}
+        state = values.plain(self.signal.dump(), f"the state of the signal {self.name}", STATE_LIMIT)
+        return {"until": until, "state": state}
 
 
 class _Runner:
@@ -130,14 +181,15 @@ class _Runner:
 
     def __init__(
         self,
-        algorithm: Algorithm,
+        algorithm: Algorithm[Any],
         market: Market,
         costs: Costs,
-        state: dict | None,
+        state: State | None,
         histories: Mapping[str, History],
     ):
         self.algorithm, self.market, self.costs = algorithm, market, costs
         self.result = Result()
+        self.date: dt.date | None = None  # of the session in progress
         self.total_costs = 0.0
         self.signal_values: dict[str, object] = {}
         self.session = Session(market, self.signal_values, self._whole(histories))
@@ -158,19 +210,18 @@ class _Runner:
             )
         return histories[label]
 
-    def _make_feeds(self, histories: Mapping[str, History], state: dict | None) -> list[_Feed]:
+    def _make_feeds(self, histories: Mapping[str, History], state: State | None) -> list[_Feed]:
         feeds = []
-        for name, (label, signal) in self.algorithm.signals().items():
+        for name, (label, signal) in self._ask(self.algorithm.signals).items():
             until = None
             if state is not None:
                 saved = state["signals"][name]
                 until = saved["until"]
-                signal.load(saved["state"])
-            feeds.append(_Feed(name, signal, self._given(histories, label), until))
-            self.signal_values[name] = signal.value
+                self._ask(signal.load, saved["state"])
+            feeds.append(self._ask(_Feed, name, signal, self._given(histories, label), until, self.signal_values))
         return feeds
 
-    def _restore(self, state: dict) -> None:
+    def _restore(self, state: State) -> None:
         if state.get("version") != STATE_VERSION:
             raise EngineError("the stored state is of another version: compute the series from its start")
         session = self.session
@@ -180,7 +231,7 @@ class _Runner:
         session.last_trade = dt.date.fromisoformat(state["last_trade"]) if state["last_trade"] else None
         self.total_costs = state["costs"]
 
-    def dump(self, date: dt.date) -> dict:
+    def dump(self, date: dt.date) -> State:
         """All that the next session depends on, as JSON-able data."""
         session = self.session
         names = self.market.names
@@ -190,9 +241,9 @@ class _Runner:
             "realised": session.position.realised,
             "costs": self.total_costs,
             "holdings": [[names[c], h.qty, h.cost, h.leg] for c, h in session.position.holdings.items()],
-            "memory": session.memory,
+            "memory": self._ask(values.plain, session.memory, "session.memory", STATE_LIMIT),
             "last_trade": session.last_trade.isoformat() if session.last_trade else None,
-            "signals": {feed.name: feed.dump() for feed in self.feeds},
+            "signals": {feed.name: self._ask(feed.dump) for feed in self.feeds},
         }
 
     def compute(self, begin: int, end: int) -> int:
@@ -203,16 +254,16 @@ class _Runner:
             if index > begin and time.monotonic() > deadline:
                 return index
             session.start(index)
-            for feed in self.feeds:
-                if feed.advance(days[index]):
-                    self.signal_values[feed.name] = feed.signal.value
+            self.date = session.date
             memory = session.memory
             session.memory = dict(memory)
             try:
+                for feed in self.feeds:
+                    self._ask(feed.advance, days[index])
                 if days[index] >= self.roll_day:
                     session.close("roll")
                     session.rolled = True
-                self._call_hook()
+                self._ask(self._call_hook, memory)
                 if session.trades:
                     self._position_changed()
                 point = self._point()
@@ -220,24 +271,37 @@ class _Runner:
                 session.undo()
                 session.memory = memory
                 self._position_changed()
-                result.gaps.append((session.date, str(gap)))
+                result.gaps.append((session.date, message(gap)))
                 continue
             self.total_costs += point.costs
             result.points.append(point)
             if session.trades:
                 result.trades.extend(session.trades)
             if session.warnings:
-                result.warnings.extend((session.date, words) for words in session.warnings)
+                result.warnings.extend((session.date, message) for message in session.warnings)
         return end
 
-    def _call_hook(self) -> None:
-        algorithm, session = self.algorithm, self.session
+    def _ask(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Call what runs the author's code. Whatever that raises, but for a Gap, comes out as an AlgorithmError."""
         try:
-            (algorithm.manage if session.position.holdings else algorithm.open)(session)
-        except (Gap, EngineError):
+            return function(*arguments, **named)
+        except Gap:
             raise
-        except Exception as error:
-            raise AlgorithmError(f"{type(algorithm).__name__} failed on {session.date}: {error!r}") from error
+        except BaseException as error:
+            if failures.came_by_signal(error):
+                raise
+            raise failures.failure(self.algorithm, self.date, error) from error
+
+    def _call_hook(self, before: dict[str, object]) -> None:
+        """Let the strategy act, and check what it put into its memory, which was `before`."""
+        algorithm, session = self.algorithm, self.session
+        (algorithm.manage if session.position.holdings else algorithm.open)(session)
+        if not isinstance(session.memory, dict):
+            raise EngineError(f"session.memory is a dict, and was replaced by {type(session.memory).__name__}")
+        for name, value in session.memory.items():
+            if name not in before or before[name] is not value:
+                checked = values.plain({name: value}, "session.memory", STATE_LIMIT)
+                session.memory[name] = checked[name]
 
     def _position_changed(self) -> None:
         """Work out what holds as long as the position does: who is held, when to roll, what is open."""
@@ -246,7 +310,8 @@ class _Runner:
         rule = market.rules.days_before_expiration
         self.roll_day = min((market.expiries[contract] for contract in holdings), default=1 << 40) - rule
         self.futures_open, self.options_open = self._count((c, h.qty) for c, h in holdings.items())
-        self.held, self.held_until = [], 0
+        self.held: list[tuple[list[float], list[float], list[int], int, float, float, float, int]] = []
+        self.held_until = 0
 
     def _hold(self, index: int) -> None:
         """Line up the values of what is held, for the sessions from `index` on that all of them cover."""
@@ -284,9 +349,15 @@ class _Runner:
             delta += deltas[at] * qty
             if ages[at] > stale:
                 stale = ages[at]
+        exo = session.position.realised + open_value - (self.total_costs + costs)
+        if not (math.isfinite(exo) and math.isfinite(delta)):
+            raise EngineError(
+                f"{market.rules.symbol} on {session.date}: profit and loss or delta is not finite; "
+                "the quantities, prices or tick values are too large"
+            )
         return PointRow(
             session.date,
-            session.position.realised + open_value - (self.total_costs + costs),
+            exo,
             delta,
             int(session.rolled),
             futures,
@@ -294,7 +365,7 @@ class _Runner:
             options,
             self.options_open,
             costs,
-            stale,
+            min(stale, OLDEST),
             session.columns or None,
         )
 

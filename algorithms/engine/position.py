@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 
 class Holding(NamedTuple):
-    """One contract held: signed quantity, cost value in the currency (price x quantity x point value, signed)."""
+    """One contract held.
+
+    Attributes:
+        qty: Contracts, signed.
+        cost: What was paid, price x quantity x point value, signed, in the currency.
+        leg: The leg that it was first traded for.
+    """
 
     qty: float
     cost: float

@@ -14,31 +14,50 @@ Every function works element by element, so that one value computed alone equals
 longer array to the last bit: online and backfilled series depend on it.
 """
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from scipy.special import ndtr
+import numpy.typing as npt
 
 DAYS_A_YEAR = 365.0
 MODELS = ("black76", "black_scholes")
 
+Floats = npt.NDArray[np.float64]
+Values = Floats | float
+Booleans = npt.NDArray[np.bool_] | bool
+Number = TypeVar("Number", float, Floats)
 
-class Greeks(NamedTuple):
-    """Value and sensitivities of one option, per unit of the underlying, as arrays of one shape.
 
-    price: in price points. delta: points per point of the underlying. gamma: delta per point.
-    vega: points per 1.00 of volatility (divide by 100 for one volatility point).
-    theta: points per calendar day that passes, the rest unchanged (1/365 of the derivative by years).
+def _ndtr(x: Floats) -> Floats:
+    """The normal distribution function. Imported on use: scipy.special takes longer to import than all else here, and
+    whoever only plans or looks at stored rows values nothing."""
+    from scipy.special import ndtr
+
+    values: Floats = ndtr(x)
+    return values
+
+
+class Greeks(NamedTuple, Generic[Number]):
+    """Value and sensitivities of options, per unit of the underlying: numbers, or arrays of one shape.
+
+    Attributes:
+        price: In points.
+        delta: Points per point of the underlying.
+        gamma: Delta per point of the underlying.
+        vega: Points per 1.00 of volatility (divide by 100 for one volatility point).
+        theta: Points per calendar day that passes, the rest unchanged (1/365 of the derivative by years).
     """
 
-    price: np.ndarray
-    delta: np.ndarray
-    gamma: np.ndarray
-    vega: np.ndarray
-    theta: np.ndarray
+    price: Number
+    delta: Number
+    gamma: Number
+    vega: Number
+    theta: Number
 
 
-def _terms(model, price, strike, vol, rate, days):
+def _terms(
+    model: str, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> tuple[Floats, Floats, Floats, Values, Values, Floats]:
     """The shared middle of the formulas: d1, v sqrt T, discount factor, e^((b - r) T), carry, T."""
     if model not in MODELS:
         raise ValueError(f"pricing model {model!r} is unknown: use {' or '.join(MODELS)}")
@@ -56,43 +75,66 @@ def _terms(model, price, strike, vol, rate, days):
     return d1, spread, discount, carried, carry, years
 
 
-def price_and_delta(model: str, is_call, price, strike, vol, rate, days) -> tuple[np.ndarray, np.ndarray]:
-    """Value and delta of options.
+def price_and_delta(
+    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> tuple[Floats, Floats]:
+    """Value and delta of options. Arguments broadcast.
 
-    Arguments broadcast: `is_call` booleans; `price` of the underlying and `strike` above zero, in points;
-    `vol` and `rate` decimal fractions a year; `days` calendar days to expiry (at or below zero: the payoff,
-    whose delta at the money is taken as one half). Raises ValueError on an unknown model.
+    Args:
+        model: black76 or black_scholes.
+        is_call: False for a put.
+        price: Of the underlying, in points, above zero.
+        strike: In points, above zero.
+        vol: Decimal fraction a year.
+        rate: Decimal fraction a year, continuously compounded.
+        days: Calendar days to expiry; at or below zero: the payoff, whose delta at the money is taken as one half.
+
+    Returns:
+        Values in points and deltas, each of the shape that the arguments broadcast to; nan for a price below zero.
+
+    Raises:
+        ValueError: The model is unknown.
     """
     d1, spread, discount, carried, _, _ = _terms(model, price, strike, vol, rate, days)
     sign = np.where(is_call, 1.0, -1.0)
-    weight = ndtr(sign * d1) * carried
-    value = sign * (price * weight - strike * discount * ndtr(sign * (d1 - spread)))
+    weight = _ndtr(sign * d1) * carried
+    value = sign * (price * weight - strike * discount * _ndtr(sign * (d1 - spread)))
     # Far out of the money the difference may round below zero; an option is never worth less than nothing.
     return np.maximum(value, 0.0), sign * weight
 
 
-def delta(model: str, is_call, price, strike, vol, rate, days) -> np.ndarray:
-    """Delta alone, equal to that of `price_and_delta`."""
+def delta(
+    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> Floats:
+    """Delta alone, equal to that of `price_and_delta`, whose arguments and errors it has."""
     d1, _, _, carried, _, _ = _terms(model, price, strike, vol, rate, days)
     sign = np.where(is_call, 1.0, -1.0)
-    return sign * (ndtr(sign * d1) * carried)
+    deltas: Floats = sign * (_ndtr(sign * d1) * carried)
+    return deltas
 
 
-def greeks(model: str, is_call, price, strike, vol, rate, days) -> Greeks:
-    """Value, delta, gamma, vega and theta; arguments as for `price_and_delta`. At or past expiry the
-    sensitivities other than delta are zero."""
+def greeks(
+    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> Greeks[Floats]:
+    """Value, delta, gamma, vega and theta; arguments and errors as for `price_and_delta`.
+
+    Returns:
+        Arrays of the shape that the arguments broadcast to. At or past expiry the sensitivities other than delta are
+        zero.
+    """
     d1, spread, discount, carried, carry, years = _terms(model, price, strike, vol, rate, days)
     value, delta = price_and_delta(model, is_call, price, strike, vol, rate, days)
     sign = np.where(is_call, 1.0, -1.0)
     density = np.exp(-0.5 * d1 * d1) / np.sqrt(2.0 * np.pi) * carried
     alive = spread > 0.0
     safe = np.where(alive, spread, 1.0)
-    gamma = np.where(alive, density / (price * safe), 0.0)
+    # Where nothing is left of the density, at a price of zero above all, delta does not move.
+    gamma = np.where(alive, density / np.where(density == 0.0, 1.0, price * safe), 0.0)
     vega = np.where(alive, price * density * np.sqrt(years), 0.0)
     # d/dt = -d/dT; the carry and discount terms in turn.
     decay = np.where(alive, -price * density * vol / (2.0 * np.sqrt(np.where(alive, years, 1.0))), 0.0)
     funding = sign * (
-        (rate - carry) * price * carried * ndtr(sign * d1) - rate * strike * discount * ndtr(sign * (d1 - spread))
+        (rate - carry) * price * carried * _ndtr(sign * d1) - rate * strike * discount * _ndtr(sign * (d1 - spread))
     )
     theta = np.where(alive, decay + funding, 0.0) / DAYS_A_YEAR
     return Greeks(value, delta, gamma, vega, theta)

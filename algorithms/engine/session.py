@@ -1,11 +1,13 @@
 """What an algorithm sees of one session, and does in it."""
 
 import datetime as dt
+import operator
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from . import values
 from .chain import ChainView
 from .errors import EngineError, QuoteMissing
 from .history import History
@@ -13,10 +15,28 @@ from .legs import Leg
 from .market import Market
 from .position import Position
 from .pricing import Greeks
+from .text import shorten
+
+# As many characters as a stored trade has room for.
+LEG_LIMIT = 64
+REASON_LIMIT = 16
+TRADES_LIMIT = 10_000  # a session
+RECORD_LIMIT = 10_000  # values and characters of a session's own columns
 
 
 class TradeRow(NamedTuple):
-    """A trade as recorded: `value` = price x qty x point value, in the currency."""
+    """A trade as recorded.
+
+    Attributes:
+        date: The session.
+        number: Its place among the session's trades, from 0.
+        contract: Its name.
+        qty: Contracts, signed.
+        price: In points.
+        value: price x qty x point value, in the currency.
+        leg: The leg that it is for, such as P[-5].
+        reason: Such as open, roll or close.
+    """
 
     date: dt.date
     number: int
@@ -31,9 +51,20 @@ class TradeRow(NamedTuple):
 class Session:
     """One session at its decision time. The loop moves one Session along; a strategy never keeps it.
 
-    Attributes: `date`; `position`; `rolled`, whether the position was closed before expiry in this session;
-    `memory`, the strategy's own JSON-able values; `signal_values`; `last_trade`, date of the newest trade.
+    Contracts are numbers: those of `market`, whose `names` has their names.
+
+    Attributes:
+        date: The session's date.
+        market: The product's quotes.
+        index: The session's place among `market.dates`.
+        position: What is held.
+        rolled: Whether the position was closed before expiry by the roll rule, at `date`.
+        memory: The strategy's own JSON-able values.
+        signal_values: Values of the declared signals, by name.
+        last_trade: Date of the newest trade, None if there was none.
     """
+
+    date: dt.date
 
     def __init__(self, market: Market, signal_values: dict[str, object], histories: Mapping[str, History]):
         self.market = market
@@ -88,7 +119,11 @@ class Session:
         return self.market.nearest_futures(self.index)
 
     def history(self, label: str) -> History:
-        """The points of a series that the algorithm `reads`, up to and including this session."""
+        """The points of a series that the algorithm `reads`, up to and including those of `date`.
+
+        Raises:
+            EngineError: The algorithm does not name the series in `reads`.
+        """
         try:
             history = self._histories[label]
         except KeyError:
@@ -96,29 +131,66 @@ class Session:
         end = int(np.searchsorted(history.dates, np.datetime64(self.date), side="right"))
         return History(history.dates[:end], history.values[:end])
 
-    def greeks(self, contract: int) -> Greeks:
-        """Price, delta, gamma, vega and theta of one contract. Raises QuoteMissing if it has no quote."""
+    def greeks(self, contract: int) -> Greeks[float]:
+        """Price, delta, gamma, vega and theta of one contract; `pricing.Greeks` has the units.
+
+        Raises:
+            QuoteMissing: It has no quote.
+        """
         return self.market.greeks(contract, self.index)
 
     def price(self, contract: int) -> float:
-        """A contract's price in points. Raises QuoteMissing if it has none."""
+        """A contract's price in points.
+
+        Raises:
+            QuoteMissing: It has none.
+        """
         return self.market.quote(contract, self.index)[0]
 
     def delta(self, contract: int) -> float:
-        """A contract's delta; a future's is 1. Raises QuoteMissing if it has no quote."""
+        """A contract's delta: points per point of its future; a future's is 1.
+
+        Raises:
+            QuoteMissing: It has no quote.
+        """
         return self.market.quote(contract, self.index)[1]
 
+    def volatility(self, contract: int) -> float:
+        """The volatility that an option is valued with: a decimal fraction a year, dated before the session.
+
+        Raises:
+            QuoteMissing: The option has no quote.
+            EngineError: The contract is a future, which has no volatility.
+        """
+        contract = self._number(contract)
+        if self.market.is_future(contract):
+            raise EngineError(f"{self.market.names[contract]} is a future and has no volatility: ask for an option's")
+        self.market.quote(contract, self.index)
+        return self.market.volatility(contract, self.index)
+
     def position_delta(self) -> float:
-        """Delta of the position: sum of contract delta x quantity."""
+        """Delta of the position, in futures: sum of contract delta x quantity.
+
+        Raises:
+            QuoteMissing: A contract that is held has no quote.
+        """
         quote, index = self.market.quote, self.index
         return sum([quote(contract, index)[1] * held.qty for contract, held in self.position.holdings.items()])
 
     def signal(self, name: str) -> object:
-        """A declared signal's value, fed with the points of its series up to and including this session."""
+        """A declared signal's value, fed with the points of its series up to and including those of `date`.
+
+        Raises:
+            KeyError: The algorithm's `signals` has none of that name.
+        """
         return self.signal_values[name]
 
     def find(self, leg: Leg) -> int:
-        """The contract that a leg stands for now. Raises a Gap if it cannot be found."""
+        """The contract that a leg stands for now; a stand-in is warned of.
+
+        Raises:
+            Gap: It cannot be found: QuoteMissing without an active future or chain, ChainTooShort without a strike.
+        """
         if not leg.is_option:
             if self.future is None:
                 raise QuoteMissing(f"no future of {self.market.rules.symbol} is active on {self.date}")
@@ -128,10 +200,11 @@ class Session:
             raise QuoteMissing(f"no option chain of {self.market.rules.symbol} is active on {self.date}")
         if leg.offset is not None:
             return chain.by_offset(leg.right, leg.offset)
-        if leg.delta is not None:
-            contract, warning = chain.by_delta(leg.delta)
-        else:
+        if leg.moneyness is not None:
             contract, warning = chain.by_moneyness(leg.right, leg.moneyness)
+        else:
+            assert leg.delta is not None  # noqa: S101  (a leg's own rule)
+            contract, warning = chain.by_delta(leg.delta)
         if warning:
             self.warn(warning)
         return contract
@@ -143,9 +216,26 @@ class Session:
     # -- what a strategy does -------------------------------------------------------------------------------
 
     def trade(self, contract: int, qty: float, *, leg: str = "", reason: str = "open") -> None:
-        """Trade at the session's price. Raises QuoteMissing if the contract has none."""
+        """Trade at the session's price.
+
+        Args:
+            contract: Its number.
+            qty: Contracts, bought above zero, sold below; zero does nothing.
+            leg: What it is for, of at most 64 characters.
+            reason: Why, of at most 16 characters.
+
+        Raises:
+            QuoteMissing: The contract has no price.
+            EngineError: The quantity, contract, leg or reason cannot be recorded, or there are too many trades.
+        """
+        qty = values.quantity(qty)
         if qty == 0:
             return
+        contract = self._number(contract)
+        leg = values.label(leg, "a trade's leg", LEG_LIMIT)
+        reason = values.label(reason, "a trade's reason", REASON_LIMIT)
+        if len(self.trades) == TRADES_LIMIT:
+            raise EngineError(f"more than {TRADES_LIMIT:,} trades in one session: trade each contract once")
         if self._saved is None:
             self._saved = (self.position.copy(), self.last_trade)
         market = self.market
@@ -163,9 +253,29 @@ class Session:
             self.trade(contract, -held.qty, leg=held.leg, reason=reason)
 
     def record(self, **columns: object) -> None:
-        """Set the algorithm's own columns of this session's point."""
-        self.columns.update(columns)
+        """Set the algorithm's own columns of this session's point.
+
+        Args:
+            columns: Numbers (numpy's too), text, True, False, None, and lists or dicts of these.
+
+        Raises:
+            EngineError: A value is something else, such as NaN: record None where there is no value.
+        """
+        self.columns = values.plain({**self.columns, **columns}, "record", RECORD_LIMIT)
 
     def warn(self, message: str) -> None:
-        """Keep a remark on the step: the session counts, but somebody should know."""
-        self.warnings.append(message)
+        """Keep a remark on the step: the session counts, but somebody should know. A long one is cut."""
+        self.warnings.append(shorten(str(message)))
+
+    def _number(self, contract: int) -> int:
+        """A contract's number. Raises EngineError if there is no such contract."""
+        try:
+            number = operator.index(contract)
+            if 0 <= number < len(self.market.names):
+                return number
+        except TypeError:
+            pass
+        raise EngineError(
+            f"{shorten(repr(contract))} is no contract: use what `session.future`, `session.find` or a chain gives, "
+            "once it is not None"
+        )

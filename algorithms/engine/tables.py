@@ -1,6 +1,7 @@
 """What a market is made of: a product's rules, and tables of contracts and quotes as columns.
 
-Days are counted from 1970-01-01. The tables are those of MARKET_PACK.md, contracts named by their row.
+Days are counted from 1970-01-01. The tables are those of a market pack (docs/market-pack.md), contracts
+named by their row.
 """
 
 import datetime as dt
@@ -8,14 +9,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
+EPOCH = dt.date(1970, 1, 1)
+
+
+def day_number(date: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (date - EPOCH).days
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProductRules:
     """A product's contract terms and rules, as the engine needs them.
 
-    point_value, option_point_value: currency per 1.0 of price. decision_time: local time at which a session's
-    prices are taken. option_codes: patterns matched against the whole option code; empty takes all.
-    cost_future, cost_option: currency per contract and side.
+    Attributes:
+        symbol: The product's key.
+        point_value: Currency per 1.0 of a future's price.
+        option_point_value: Currency per 1.0 of an option's price.
+        decision_time: Local time at which a session's prices are taken.
+        pricing_model: black76 or black_scholes.
+        rollover_months: Contract months that the active future may have, 1 to 12.
+        days_before_expiration: Calendar days before expiry at which a position is rolled.
+        option_codes: Patterns matched against the whole option code; empty takes all.
+        futures_limit: How many of the nearest futures are looked at.
+        strikes_limit: How many strikes on each side of the money are looked at.
+        cost_future: Currency per future and side.
+        cost_option: Currency per option and side.
+        currency: ISO 4217 code.
     """
 
     symbol: str
@@ -35,7 +54,14 @@ class ProductRules:
 
 @dataclass(frozen=True)
 class Futures:
-    """Futures, sorted by expiry. Days are counted from 1970-01-01."""
+    """Futures, sorted by expiry; arrays of one length.
+
+    Attributes:
+        name: Unique names.
+        year: Delivery year.
+        month: Delivery month, 1 to 12.
+        expiry: Days since 1970-01-01.
+    """
 
     name: np.ndarray
     year: np.ndarray
@@ -45,9 +71,13 @@ class Futures:
 
 @dataclass(frozen=True)
 class Bars:
-    """Futures bars: index of the future, local session date, local second of the day, close.
+    """Futures bars, in any order; arrays of one length.
 
-    A bar that is a date alone has second -1 and counts at the decision time.
+    Attributes:
+        future: Row of the future.
+        day: Local date, as days since 1970-01-01.
+        second: Local second of the day; -1 for a bar that is a date alone, which counts at the decision time.
+        close: In points.
     """
 
     future: np.ndarray
@@ -58,7 +88,16 @@ class Bars:
 
 @dataclass(frozen=True)
 class Options:
-    """Options, in any order: index of the underlying future, expiry day, strike, right, code."""
+    """Options, in any order; arrays of one length.
+
+    Attributes:
+        name: Unique names.
+        future: Row of the future under it.
+        expiry: Days since 1970-01-01.
+        strike: In points of the future.
+        is_call: False for a put.
+        code: The family that it belongs to; empty: the standard one.
+    """
 
     name: np.ndarray
     future: np.ndarray
@@ -70,7 +109,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Vols:
-    """Implied volatilities, sorted by (option, day): index of the option, day, decimal fraction a year."""
+    """Implied volatilities, sorted by option and day; arrays of one length.
+
+    Attributes:
+        option: Row of the option.
+        day: Days since 1970-01-01; known from the next session on.
+        vol: Decimal fraction a year.
+    """
 
     option: np.ndarray
     day: np.ndarray
@@ -79,7 +124,12 @@ class Vols:
 
 @dataclass(frozen=True)
 class Rates:
-    """Risk-free rates, sorted by day: decimal fraction a year."""
+    """Risk-free rates, sorted by day; arrays of one length.
+
+    Attributes:
+        day: Days since 1970-01-01; known from the next session on.
+        rate: Decimal fraction a year, continuously compounded.
+    """
 
     day: np.ndarray
     rate: np.ndarray

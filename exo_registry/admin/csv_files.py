@@ -4,9 +4,23 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from import_export import fields, resources, widgets
+from import_export.formats import base_formats
+from tablib import Dataset
 
-from exo_registry import registry
+from exo_registry import definitions as registry
+from exo_registry.formats import csv_text
 from exo_registry.models import Definition, Product
+
+
+class CSV(base_formats.CSV):
+    """CSV by exoweb's writer. Reading takes off again what the writer puts before text that looks like a formula."""
+
+    def export_data(self, dataset: Dataset, **kwargs: Any) -> str:
+        return "".join(csv_text.lines(dataset.headers, dataset))
+
+    def create_dataset(self, in_stream: Any, **kwargs: Any) -> Dataset:
+        read = super().create_dataset(in_stream, **kwargs)
+        return Dataset(*([csv_text.unguard(value) for value in row] for row in read), headers=read.headers)
 
 
 class WordsWidget(widgets.Widget):

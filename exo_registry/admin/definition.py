@@ -11,20 +11,23 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from import_export.admin import ExportMixin
-from import_export.formats.base_formats import CSV
 from import_export.forms import ExportForm
-from simple_history.admin import SimpleHistoryAdmin
 
-from exo_registry import catalogue, check, parameter_help, registry
+from exo_registry import definitions as registry
+from exo_registry.definitions import catalogue, check, parameter_help
 from exo_registry.models import Definition, Run, Series
 
+from . import outcome
 from .backfill import BackfillMixin
 from .base import admin_list, page, total
-from .csv_files import DefinitionResource
+from .csv_files import CSV, DefinitionResource
 from .deletion import Deleted, deleted_with
 from .fields import KnownNames, ParametersField
+from .history import HistoryAdmin
+from .series_rows import SeriesFollow
 
 
 def _algorithm_paths() -> list[str]:
@@ -38,6 +41,14 @@ class AlgorithmWidget(KnownNames):
         url = reverse("admin:exo_registry_definition_parameters")
         follows = {"data-help-url": f"{url}?path=", "data-help-target": "parameter-help"}
         return super().get_context(name, value, (attrs or {}) | follows)
+
+
+def _with_button(error: catalogue.UnknownAlgorithm) -> SafeString | str:
+    """The message, with a button that puts in the path that was probably meant, if one is near."""
+    if not error.nearest:
+        return str(error)
+    button = '{} Did you mean <button type="button" class="guess" data-fill="{}" data-value="{}">{}</button>?'
+    return format_html(button, error.reason, "id_algorithm", error.nearest, error.nearest)
 
 
 class DefinitionForm(forms.ModelForm):
@@ -85,6 +96,8 @@ class DefinitionForm(forms.ModelForm):
         dotted = self.cleaned_data["algorithm"].strip()
         try:
             catalogue.load(dotted)
+        except catalogue.UnknownAlgorithm as error:
+            raise ValidationError(_with_button(error)) from error
         except catalogue.CatalogueError as error:
             raise ValidationError(str(error)) from error
         return dotted
@@ -111,7 +124,7 @@ class DefinitionForm(forms.ModelForm):
         return cleaned
 
     def _check_parameters(self, dotted: str, parameters: Any) -> None:
-        """Parameters are told even when another field is wrong."""
+        """Parameters are checked even when another field is wrong."""
         direction = next(iter(catalogue.load(dotted).directions))
         try:
             catalogue.build(dotted, parameters, direction)
@@ -121,13 +134,13 @@ class DefinitionForm(forms.ModelForm):
 
 
 @admin.register(Definition)
-class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
+class DefinitionAdmin(SeriesFollow, BackfillMixin, ExportMixin, HistoryAdmin):
     form = DefinitionForm
     change_form_template = "admin/exo_registry/definition/change_form.html"
     resource_classes = (DefinitionResource,)
     export_formats = (CSV,)
     export_form_class = ExportForm  # every column
-    backfill_choice = "exos"
+    backfill_choice = "exo"
     list_display = (
         "name",
         "algorithm_name",
@@ -177,7 +190,7 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
     def points(self, definition: Definition) -> str:
         return f"{definition.points_total:,}"
 
-    @admin.display(description="newest point", ordering="newest")
+    @admin.display(description="last session", ordering="newest")
     def last_date(self, definition: Definition) -> str:
         return definition.newest.isoformat() if definition.newest else ""
 
@@ -201,21 +214,16 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
         return super().render_change_form(request, context | _help(dotted or ""), *args, **options)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
-        """Products are saved by now, so the series can follow."""
+        """Products are saved by now: the series can follow, and the definition can be tried."""
         super().save_related(request, form, formsets, change)
-        report = registry.sync_series([form.instance])
-        for text, names in (
-            ("Series added", report.added),
-            ("Series removed, they held nothing", report.removed),
-            ("Series renamed", [f"{old} is now {new}" for old, new in report.renamed]),
-        ):
-            if names:
-                self.message_user(request, f"{text}: {_shortened(names)}.", messages.INFO)
+        if form.has_changed():
+            for level, text in outcome.to_backfill(form.instance, request.user):
+                self.message_user(request, text, level)
         if form.instance.enabled and form.has_changed():
             self._tell_check(request, form.instance)
 
     def _tell_check(self, request: HttpRequest, definition: Definition) -> None:
-        """A quick check of what was saved, told and not enforced: data may come after the definition."""
+        """A quick check of what was saved, reported and not enforced: data may come after the definition."""
         problems = check.check_definition(definition)
         for problem in problems:
             self.message_user(request, f"Check of {definition}: {problem}", messages.WARNING)
@@ -230,10 +238,6 @@ class DefinitionAdmin(BackfillMixin, ExportMixin, SimpleHistoryAdmin):
 
     def has_export_permission(self, request: HttpRequest, *args: Any) -> bool:
         return self.has_view_permission(request)
-
-
-def _shortened(names: list[str], shown: int = 8) -> str:
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def _help(dotted: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from exo_registry.formats.text import counted
 from exo_registry.models import Series, Step, Trade
 from exo_registry.models.run import ACTIVE
 
@@ -27,7 +28,7 @@ def deleted_with(
     model = type(rows[0]) if rows else Series
     listed = [[f"{model._meta.verbose_name.capitalize()} {row}" for row in rows]]
     if model is not Series:
-        listed.append([_described(one) for one in held])
+        listed.append([_described(row) for row in held])
     counts = {model._meta.verbose_name_plural: len(rows), "series": len(held)}
     points = series.aggregate(total=Sum("points_count", default=0))["total"]
     counts |= {"points": points, "trades": Trade.objects.filter(series__in=series).count()}
@@ -46,4 +47,4 @@ def deleted_with(
 def _described(series: Series) -> str:
     if not series.points_count:
         return f"Series {series.name}, which holds no points"
-    return f"Series {series.name}: {series.points_count:,} points, {series.first_date} to {series.last_date}"
+    return f"Series {series.name}: {counted(series.points_count, 'point')}, {series.first_date} to {series.last_date}"

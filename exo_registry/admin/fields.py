@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from exo_registry.formats import json_text
 from exo_registry.models.product import all_months
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -54,7 +55,12 @@ class ParametersField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=True, **kwargs)
-        self.widget.attrs |= {"rows": 16, "class": "vLargeTextField code", "spellcheck": "false"}
+        self.widget.attrs |= {
+            "rows": 16,
+            "class": "vLargeTextField code",
+            "spellcheck": "false",
+            "aria-label": "Parameters as JSON",
+        }
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else pretty_json({} if value is None else value)
@@ -64,32 +70,15 @@ class ParametersField(forms.CharField):
         if not text:
             return {}
         try:
-            return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        except json.JSONDecodeError as error:
-            raise ValidationError(f"Not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
-        except ValueError as error:
+            return json_text.read(text)
+        except json_text.JsonError as error:
             raise ValidationError(str(error)) from error
-        except RecursionError as error:
-            raise ValidationError("Nested too deeply to be parameters.") from error
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
             return (initial or {}) != self.to_python(data)
         except ValidationError:
             return True
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name} is given twice; keep one.")
-        found[name] = value
-    return found
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no number that can be kept; give a finite one.")
 
 
 def pretty_json(value: Any, width: int = 88, indent: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Notifications: where they go, what they have told, and a button that tries them."""
+"""Notifications: where they go, what was sent, and a button that tries them."""
 
 import datetime as dt
 from typing import Any
@@ -12,8 +12,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
-from exo_registry import notify
+from exo_registry.formats.text import counted
 from exo_registry.models import NotifierState
+from exo_registry.operations import notifications
 
 from .base import ReadOnlyAdmin
 
@@ -40,11 +41,11 @@ class NotificationAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Notifications",
-            "addresses": [notify.scheme(url) for url in settings.NOTIFY_URLS],
+            "addresses": [notifications.scheme(url) for url in settings.NOTIFY_URLS],
             "state": state,
             "waiting": _rows(state.pending),
-            "told": _rows(state.open),
-            "shortest": notify.SHORTEST,
+            "sent": _rows(state.open),
+            "shortest": notifications.SHORTEST,
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/exo_registry/notifierstate/page.html", context)
@@ -53,10 +54,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     def test_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        result = notify.send_test(request.user)
+        result = notifications.send_test(request.user)
         if result.accepted:
-            plural = "" if result.accepted == 1 else "es"
-            self.message_user(request, f"A test was sent to {result.accepted} address{plural}.")
+            self.message_user(request, f"A test was sent to {counted(result.accepted, 'address')}.")
         for problem in result.problems:
             self.message_user(request, f"{problem[0].upper()}{problem[1:]}.", messages.ERROR)
         if not result.accepted and not result.problems:

@@ -12,19 +12,19 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from import_export.admin import ImportExportMixin
-from import_export.formats.base_formats import CSV
 from import_export.forms import ExportForm
-from simple_history.admin import SimpleHistoryAdmin
 
-from exo_registry import registry
+from exo_registry import definitions as registry
+from exo_registry.definitions.registry_entries import PRODUCT_KEYS
 from exo_registry.models import Product, Revision, Run, Series
-from exo_registry.registry.entries import PRODUCT_KEYS
 
 from .backfill import BackfillMixin
 from .base import admin_list, page, problem_list, total
-from .csv_files import ProductResource
+from .csv_files import CSV, ProductResource
 from .deletion import Deleted, deleted_with
 from .fields import KnownNames, LinesField, MonthsField
+from .history import HistoryAdmin
+from .series_rows import SeriesFollow
 
 
 def _time_zones() -> list[str]:
@@ -61,26 +61,29 @@ class ProductForm(forms.ModelForm):
         symbol = self.cleaned_data["exchangesymbol"]
         alike = Product.objects.filter(exchangesymbol__iexact=symbol).exclude(pk=self.instance.pk).first()
         if alike and alike.exchangesymbol != symbol:
-            raise ValidationError(f"There is a product {alike} already, and case alone does not tell two apart.")
+            raise ValidationError(f"There is a product {alike} already, and case alone does not make two products.")
+        if alike:
+            raise ValidationError(f"The product {alike} already exists: change that one, or take another symbol.")
         return symbol
 
     def clean_active(self) -> bool:
         active = self.cleaned_data["active"]
         symbol = self.instance.exchangesymbol or self.cleaned_data.get("exchangesymbol")
         if symbol and active != bool(self.instance.pk and self.initial.get("active")):
-            found = registry.activation_problems(symbol, active=active)
-            if found:
-                raise ValidationError([f"EXO definition {one.definition}: {one.message}" for one in found])
+            problems = registry.activation_problems(symbol, active=active)
+            if problems:
+                lines = [f"EXO definition {problem.definition}: {problem.message}" for problem in problems]
+                raise ValidationError(lines)
         return active
 
 
 @admin.register(Product)
-class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
+class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin):
     form = ProductForm
     resource_classes = (ProductResource,)
     formats = import_formats = export_formats = (CSV,)
     export_form_class = ExportForm  # every column
-    backfill_choice = "products"
+    backfill_choice = "product"
     list_display = (
         "exchangesymbol", "description", "exchange", "active", "roll_rule", "data_revision", "series_link", "last_run",
         "view",
@@ -146,10 +149,6 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
     def view(self, product: Product) -> SafeString:
         return page(product, "View")
 
-    def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        registry.sync_series()
-
     def get_deleted_objects(self, objs: Iterable[Product], request: HttpRequest) -> Deleted:
         products = list(objs)
         obstacles = registry.product_removal_problems(products)
@@ -168,15 +167,15 @@ class ProductAdmin(BackfillMixin, ImportExportMixin, SimpleHistoryAdmin):
         for product in queryset.exclude(active=active):
             problems = registry.activation_problems(product.exchangesymbol, active=active)
             if problems:
-                lines = [f"{product} is left as it was. EXO definition {p.definition}: {p.message}" for p in problems]
+                lines = [f"{product} is unchanged. EXO definition {p.definition}: {p.message}" for p in problems]
                 self.message_user(request, problem_list(lines), messages.ERROR)
                 continue
             product.active = active
             product.save(update_fields=["active"])
             self.log_change(request, product, "Put in calculation." if active else "Taken out of calculation.")
             changed.append(product.exchangesymbol)
-        registry.sync_series()
         if changed:
+            self.sync_series(request)
             what = "in calculation" if active else "out of calculation"
             self.message_user(request, f"{', '.join(changed)}: now {what}.", messages.SUCCESS)
 

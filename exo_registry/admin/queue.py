@@ -7,7 +7,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 
 class SuperusersOnly:
-    """Whatever permissions somebody was given, only a superuser sees or changes these rows."""
+    """Whatever permissions a user was given, only a superuser sees or changes these rows."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_superuser

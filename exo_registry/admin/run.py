@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from exo_registry.formats.text import counted
 from exo_registry.models import Run, Status, Step
 from exo_registry.models.run import ACTIVE
 from exo_registry.runs import control, plan
@@ -108,7 +109,7 @@ class RunAdmin(ReadOnlyAdmin):
         else:
             self.message_user(request, "None of these runs is active; nothing was cancelled.", messages.WARNING)
 
-    @admin.action(description="Compute again what failed in selected runs", permissions=["cancel"])
+    @admin.action(description="Retry failed steps of selected runs", permissions=["cancel"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         count = 0
         for run in queryset:
@@ -117,9 +118,9 @@ class RunAdmin(ReadOnlyAdmin):
             except plan.AlreadyActive as error:
                 self.message_user(request, already_active(error), messages.ERROR)
         if count:
-            self.message_user(request, f"{count} steps wait to be computed again.")
+            self.message_user(request, f"{counted(count, 'step waits', 'steps wait')} to be computed again.")
         else:
-            self.message_user(request, "Nothing that failed could be taken up again.", messages.WARNING)
+            self.message_user(request, "No failed steps could be retried.", messages.WARNING)
 
 
 def already_active(error: plan.AlreadyActive) -> SafeString:
@@ -144,7 +145,7 @@ class StepAdmin(ReadOnlyAdmin):
     list_filter = ("status", "product", "series__definition")
     list_select_related = ("series", "run", "product")
     search_fields = ("series__name", "error", "=run__id")
-    search_help_text = "Name of a series, words of an error or number of a run"
+    search_help_text = "Name of a series, text of an error or number of a run"
     ordering = ("-run_id", "position")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Step]:

@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from exo_registry import registry
+from exo_registry import definitions as registry
+from exo_registry.formats.text import counted
 from exo_registry.models import Series, Step
-from exo_registry.runs import freshness
+from exo_registry.series.assessment import Assessment, assess, assess_series
 
 from .backfill import BackfillMixin
 from .base import ReadOnly, admin_list, link, page, state
@@ -44,7 +45,7 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
             "Computed from",
             {
                 "fields": (
-                    ("computed_at", "generation", "market_revision"),
+                    ("computed_at", "recomputed", "market_revision"),
                     "algorithm_hash",
                     "parameters",
                     "product_rules",
@@ -55,7 +56,7 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Series | None = None) -> tuple[str, ...]:
-        return ("shown_state", "why")
+        return ("shown_state", "why", "recomputed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
         return super().get_queryset(request).defer("state", "sparkline")
@@ -64,9 +65,9 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
         """The list, with the state of all its rows looked up at once."""
         changes = super().get_changelist_instance(request)
         rows = list(changes.result_list)
-        known = freshness.states(rows)
+        assessments = assess(rows)
         for row in rows:
-            row.freshness = known[row.pk]
+            row.assessment = assessments[row.pk]
         changes.result_list = rows
         return changes
 
@@ -84,12 +85,17 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
 
     @admin.display(description="state")
     def shown_state(self, series: Series) -> SafeString:
-        known = _freshness(series)
-        return state(known.state, known.why)
+        assessment = _assessment(series)
+        return state(assessment.state, assessment.why)
 
     @admin.display
     def why(self, series: Series) -> str:
-        return _freshness(series).why
+        return _assessment(series).why
+
+    @admin.display
+    def recomputed(self, series: Series) -> str:
+        """How often stored points were replaced."""
+        return counted(series.generation, "time")
 
     @admin.display(ordering="points_count")
     def points(self, series: Series) -> str:
@@ -112,7 +118,7 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
 
     def get_deleted_objects(self, objs: Iterable[Series], request: HttpRequest) -> Deleted:
         chosen = list(objs)
-        return deleted_with(chosen, Series.objects.filter(pk__in=[one.pk for one in chosen]), request)
+        return deleted_with(chosen, Series.objects.filter(pk__in=[row.pk for row in chosen]), request)
 
     def delete_model(self, request: HttpRequest, obj: Series) -> None:
         """Forgets what was computed. A series that its definition still makes is there again, empty."""
@@ -124,7 +130,7 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
         registry.sync_series()
 
 
-def _freshness(series: Series) -> freshness.Freshness:
-    if not hasattr(series, "freshness"):
-        series.freshness = freshness.state(series)
-    return series.freshness
+def _assessment(series: Series) -> Assessment:
+    if not hasattr(series, "assessment"):
+        series.assessment = assess_series(series)
+    return series.assessment

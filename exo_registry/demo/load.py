@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from exo_registry import market_store, registry
+from exo_registry import definitions as registry
+from exo_registry.definitions import registry_yaml
+from exo_registry.market import import_tables
 from exo_registry.models import Definition, Product, Revision
-from exo_registry.registry import yaml_text
-from exo_registry.runs import plan
+from exo_registry.runs.request import RunRequest
 
 from . import market
 from .products import PRODUCTS
@@ -36,7 +38,7 @@ def symbols() -> list[str]:
     return [product.symbol for product in PRODUCTS]
 
 
-def load(*, today: dt.date | None = None, user: object = None, progress: Callable | None = None) -> Loaded:
+def load(*, today: dt.date | None = None, user: User | None = None, progress: Callable | None = None) -> Loaded:
     """Bring the demonstration market and registry up to the last session before `today`. Doing it again adds nothing.
 
     Definitions that are there keep what they are. Raises DemoError if one of the symbols is a real product.
@@ -44,7 +46,7 @@ def load(*, today: dt.date | None = None, user: object = None, progress: Callabl
     until = market.last_session(today or timezone.now().date())
     _reserve()
     tables = market.tables(until)
-    market_store.import_tables(tables, source=_source(until), user=user, progress=progress)
+    import_tables(tables, source=_source(until), user=user, progress=progress)
     report = registry.import_registry(_starter_text(), user=user)
     return Loaded(until, sum(table.num_rows for table in tables.values()), report)
 
@@ -58,10 +60,10 @@ def wanted(today: dt.date | None = None) -> bool:
     return own.exclude(revisions__in=current).exists()
 
 
-def uncomputed() -> bool:
-    """Whether a series of the demonstration lacks sessions."""
+def missing() -> RunRequest:
+    """What asks for all that the demonstration's series lack."""
     products = Product.objects.filter(exchangesymbol__in=symbols(), synthetic=True, active=True)
-    return products.exists() and bool(plan.make_plan(products=products, start=market.START).work)
+    return RunRequest(products=list(products), start=market.START)
 
 
 def _source(until: dt.date) -> str:
@@ -75,7 +77,7 @@ def _reserve() -> None:
     if taken := ", ".join(product.exchangesymbol for product in real):
         raise DemoError(
             f"{taken}: a product of this name is there and is not marked as synthetic. The demonstration would mix "
-            "made-up prices into its data. Load it into another registry (EXOWEB_HOME), or rename the product."
+            "synthetic prices into its data. Load it into another registry (EXOWEB_HOME), or rename the product."
         )
     for product in PRODUCTS:
         Product.objects.get_or_create(
@@ -86,10 +88,10 @@ def _reserve() -> None:
 
 def _starter_text() -> str:
     """The starter registry without what is there already: what a person has changed since stays."""
-    starter = yaml_text.read(REGISTRY.read_text())
+    starter = registry_yaml.read(REGISTRY.read_text())
     fresh = set(Product.objects.filter(definitions=None, series=None).values_list("exchangesymbol", flat=True))
     names = set(Definition.objects.values_list("name", flat=True))
-    return yaml_text.write(
+    return registry_yaml.write(
         {
             "products": [entry for entry in starter["products"] if entry["exchangesymbol"] in fresh],
             "exos": [entry for entry in starter["exos"] if entry["name"] not in names],

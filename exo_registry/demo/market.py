@@ -181,7 +181,8 @@ def price_options(product: DemoProduct, path: Path, futures: list, closes: np.nd
     """The tables `options` and `options_data`."""
     last = path.days[-1].astype(object)
     expiries = np.array([expiry for *_, expiry in futures])
-    listed, records = [], []
+    listed: list[pa.Table] = []
+    records = []
     for year in range(START.year, last.year + 1 + 1):
         for month in MONTHLY:
             for code, expiry_in in product.option_expiries:
@@ -190,7 +191,7 @@ def price_options(product: DemoProduct, path: Path, futures: list, closes: np.nd
                 first, end = np.searchsorted(path.days, [expiry - OPTION_LIFE, expiry + 1])
                 if expiry > path.days[0] and first < end and not np.isnan(closes[future, first:end]).any():
                     chain = Chain(product, futures[future][0], expiry, code)
-                    records.append(chain.records(path, closes[future], first, end, sum(map(len, listed))))
+                    records.append(chain.records(path, closes[future], first, end, sum(len(table) for table in listed)))
                     listed.append(chain.listed)
     names = pa.concat_tables(listed)
     option, day, vol = (np.concatenate(columns) for columns in zip(*records, strict=True))
@@ -256,7 +257,7 @@ class Chain:
 
 def rates(until: dt.date) -> pa.Table:
     """The short rate: reviewed on the first of a month, in quarters of a per cent."""
-    months = []
+    months: list[dt.date] = []
     while month_start(START.year, START.month, len(months) - 1) <= until:
         months.append(month_start(START.year, START.month, len(months) - 1))
     moves = np.random.default_rng(1100).choice([-0.0025, 0.0, 0.0025], size=len(months), p=[0.17, 0.64, 0.19])

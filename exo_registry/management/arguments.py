@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.core.management.base import CommandError
 
 from exo_registry.models import Definition, Product, Series
+from exo_registry.models.bounds import parse_date
 
 BAD_ARGUMENTS = 2
 
@@ -18,11 +19,9 @@ Row = TypeVar("Row")
 def iso_date(text: str) -> dt.date:
     """A date argument, YYYY-MM-DD."""
     try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a date: write it as YYYY-MM-DD, such as 2011-06-01"
-        ) from None
+        return parse_date(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def names(text: str) -> list[str]:
@@ -32,21 +31,23 @@ def names(text: str) -> list[str]:
 
 def products(symbols: Sequence[str]) -> list[Product]:
     """The products of these symbols, in the order given. CommandError (exit status 2) names an unknown one."""
-    found = {product.exchangesymbol: product for product in Product.objects.all()}
-    return _all_known("product", symbols, found)
+    by_symbol = {product.exchangesymbol: product for product in Product.objects.all()}
+    return _all_known("product", symbols, by_symbol)
 
 
 def definitions(wanted: Sequence[str]) -> list[Definition]:
     """The EXO definitions of these names. CommandError (exit status 2) names an unknown one."""
-    return _all_known("EXO definition", wanted, {one.name: one for one in Definition.objects.all()})
+    return _all_known(
+        "EXO definition", wanted, {definition.name: definition for definition in Definition.objects.all()}
+    )
 
 
 def one_series(name: str) -> Series:
     """The series of this name. CommandError (exit status 2) if there is none."""
-    found = Series.objects.filter(name=name).select_related("product", "definition").first()
-    if found is None:
+    series = Series.objects.filter(name=name).select_related("product", "definition").first()
+    if series is None:
         raise _unknown("series", name, Series.objects.values_list("name", flat=True))
-    return found
+    return series
 
 
 def _all_known(what: str, wanted: Sequence[str], known: dict[str, Row]) -> list[Row]:
@@ -58,7 +59,7 @@ def _all_known(what: str, wanted: Sequence[str], known: dict[str, Row]) -> list[
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> CommandError:
     known = sorted(known)
-    folded = {one.casefold(): one for one in known}
+    folded = {other.casefold(): other for other in known}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if near:
         hint = f"Did you mean {folded[near[0]]}?"

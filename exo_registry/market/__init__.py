@@ -1,1 +1,32 @@
-"""Market data: packs read and checked, the Delta store, imports, exports. Callers use `exo_registry.market_store`."""
+"""Market data: packs read and checked, the Delta store, imports, exports. Code outside this package imports from here.
+
+Reading:   load_market, load_futures, rules, sessions, last_bar, coverage
+Importing: import_pack (a folder), import_tables (Arrow tables from any other source)
+Exporting: export_pack
+"""
+
+from exo_registry.failures import MarketDataError, MarketStoreError
+
+from .coverage import coverage
+from .export import export_pack
+from .importing import ImportReport, ProductReport, import_pack, import_tables
+from .load import last_bar, load_futures, load_market, rules, sessions
+from .problems import PackErrors, Problem
+
+__all__ = [
+    "ImportReport",
+    "MarketDataError",
+    "MarketStoreError",
+    "PackErrors",
+    "Problem",
+    "ProductReport",
+    "coverage",
+    "export_pack",
+    "import_pack",
+    "import_tables",
+    "last_bar",
+    "load_futures",
+    "load_market",
+    "rules",
+    "sessions",
+]

@@ -5,14 +5,15 @@ the contract before it comes within `days_before_expiration` of its expiry. So l
 past alone, and a contract put in between reaches back as far as it must.
 """
 
-import re
 from dataclasses import dataclass
 from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..models import Product
+from algorithms.engine import patterns
+from exo_registry.models import Product
+
 from .references import Parents
 
 ALWAYS, NEVER = -(10**6), 10**6
@@ -98,7 +99,7 @@ def _admitted(product: Product, terms: _Terms, chain: Chain) -> bool:
     future, _, code = chain
     if future not in terms.futures or terms.futures[future][1] not in product.rollover_months:
         return False
-    return not product.option_codes or any(re.fullmatch(pattern, code) for pattern in product.option_codes)
+    return not product.option_codes or patterns.matches_any(tuple(product.option_codes), code)
 
 
 def _last_day(chain: Chain, terms: _Terms) -> int:

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..models import Product
+from exo_registry.models import Product
+
 from .load import futures_of
 from .references import plain
 from .store import Snapshot

@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ..models import Product
-from .problems import MarketDataError
+from exo_registry.failures import MarketDataError
+from exo_registry.models import Product
+
 from .products import instrument_rows
 from .references import plain
 from .schema import PACK, STORE

@@ -1,14 +1,17 @@
-"""Follows a MongoDB: new documents are imported as they come, until told to stop."""
+"""Follows a MongoDB: new documents are imported as they arrive, until it is stopped."""
 
 from collections.abc import Callable
 
-from .. import events
+from django.contrib.auth.models import User
+
+from exo_registry.failures import MarketDataError
+from exo_registry.models import event_log
+
 from .importing import ImportReport
 from .mongo import MongoMarket
-from .problems import MarketDataError
-from .salvage import import_valid_rows
+from .salvage import import_valid_rows, refused_text
 
-TOLD = 5  # refused records that an event names; the rest are counted
+TOLD = 5  # problems that an event names; the rest are counted
 
 
 def follow(
@@ -16,7 +19,7 @@ def follow(
     *,
     pause: Callable[[], bool],
     tell: Callable[[str], None],
-    user=None,
+    user: User | None = None,
 ) -> None:
     """Poll `market`, after its first `read`, until `pause` (which waits) says that it is enough.
 
@@ -29,34 +32,19 @@ def follow(
         try:
             tables = market.read_new()
             report, refused = import_valid_rows(tables, source=market.place, user=user) if tables else (None, {})
-            found = _in_words(market.place, refused)
+            problem = refused_text(market.place, report, refused, TOLD)
         except MarketDataError as error:
             market.rewind(position)
-            report, found = None, str(error)
-        if found and found != trouble:
-            events.record("import", found, level="error", user=user)
-            tell(found)
-        elif trouble and not found:
-            events.record("import", f"{market.place}: read again without problems.", user=user)
+            report, problem = None, str(error)
+        if problem and problem != trouble:
+            event_log.record("import", problem, level="error", user=user)
+            tell(problem)
+        elif trouble and not problem:
+            event_log.record("import", f"{market.place}: read again without problems.", user=user)
             tell(f"{market.place}: read again without problems.")
-        trouble = found
+        trouble = problem
         for line in _changes(report):
             tell(line)
-
-
-def _in_words(place: str, refused: dict) -> str:
-    problems = [problem for rows in refused.values() for found in rows.values() for problem in found]
-    if not problems:
-        return ""
-    more = f"\nand {len(problems) - TOLD:,} more." if len(problems) > TOLD else ""
-    count = sum(len(rows) for rows in refused.values())
-    lines = "\n".join(_line(problem) for problem in problems[:TOLD])
-    return f"{place}: {count:,} records were refused, the others imported.\n{lines}{more}"
-
-
-def _line(problem) -> str:
-    """A problem without the row: where a document stood in one read helps nobody."""
-    return f"{problem.file}, {problem.column} = {problem.value!r}: {problem.message}. {problem.remedy}."
 
 
 def _changes(report: ImportReport | None) -> list[str]:

@@ -2,25 +2,30 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 from django.dispatch import Signal
 from django.utils import timezone
 
-from ..events import record
-from ..models import Revision
+from exo_registry.failures import MarketDataError, MarketStoreError
+from exo_registry.formats.text import counted
+from exo_registry.models import Revision
+from exo_registry.models.event_log import record
+
 from . import store
 from .changes import NEVER, terms_matter_from
 from .load import Newest, newest
 from .pack import Pack, read_pack
 from .parse import Frame, parse
-from .problems import MarketDataError, PackErrors, Problem, Problems
+from .problems import PackErrors, Problem, Problems
 from .products import ProductChange, read_instruments
 from .records import Rows, check_bars, check_rates, check_settlements, check_vols, contract_rows, rate_rows
 from .references import Parents, read_contracts, read_options
@@ -75,7 +80,7 @@ class ProductReport:
         parts = self.notes
         if self.revision:
             parts.append(
-                f"{self.rows_added:,} rows added, {self.rows_changed:,} changed, from "
+                f"{counted(self.rows_added, 'row')} added, {self.rows_changed:,} changed, from "
                 f"{self.revision.earliest_change} on: revision {self.revision.number}"
             )
         return f"{self.symbol}: {'; '.join(parts) or 'nothing new'}"
@@ -106,20 +111,26 @@ class _Import:
     frames: dict[str, Frame] = field(default_factory=dict)
     products: dict[str, ProductChange] = field(default_factory=dict)
     symbols: list[str] = field(default_factory=list)
-    contracts: Parents | None = None
-    options: Parents | None = None
+    contracts: Parents = field(init=False)
+    options: Parents = field(init=False)
     changes: list[TableChange] = field(default_factory=list)
 
     def broken(self, table: str) -> bool:
         """Whether the table may be in the pack but could not be used."""
-        told = any(problem.file.split(".")[0] == table for problem in self.problems)
-        return table not in self.frames and (table in self.pack.tables or told)
+        has_problem = any(problem.file.split(".")[0] == table for problem in self.problems)
+        return table not in self.frames and (table in self.pack.tables or has_problem)
+
+    def knows_all_products(self) -> bool:
+        """Whether a symbol that is not in `products` is one that neither the pack nor the database has."""
+        frame = self.frames.get("instruments")
+        refused = any("exchangesymbol" in change.refused for change in self.products.values())
+        return not self.broken("instruments") and not refused and (frame is None or frame.names_all("exchangesymbol"))
 
 
 def import_pack(
     folder: str | Path,
     *,
-    user=None,
+    user: User | None = None,
     activate: bool = False,
     source: str | None = None,
     progress: Progress | None = None,
@@ -144,7 +155,7 @@ def import_tables(
     tables: Mapping[str, pa.Table],
     *,
     source: str,
-    user=None,
+    user: User | None = None,
     activate: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -157,17 +168,17 @@ def _tell(progress: Progress | None, stage: str) -> None:
         progress(stage)
 
 
-def _run(work: _Import, user, activate: bool, progress: Progress | None) -> ImportReport:
+def _run(work: _Import, user: User | None, activate: bool, progress: Progress | None) -> ImportReport:
     rows = {name: len(table) for name, table in work.pack.tables.items()}
     _parse(work)
     with store.lock():
         snapshot = store.Snapshot.current()
         _tell(progress, "checking")
-        found = _check(work, snapshot)
+        records = _check(work, snapshot)
         if work.problems:
             raise PackErrors(work.pack.source, work.problems)
         _tell(progress, "comparing with the store")
-        _compare(work, found, snapshot)
+        _compare(work, records, snapshot)
         _tell(progress, "writing")
         reports = _write(work, snapshot, user, activate)
     report = ImportReport(work.pack.source, rows, reports, list(work.warnings), work.warnings.lines())
@@ -187,22 +198,23 @@ def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
     """Every check there is; returns the rows of each table of records."""
     frames, problems, warnings = work.frames, work.problems, work.warnings
     work.products = read_instruments(frames.get("instruments"), problems)
+    all_products = work.knows_all_products()
     work.contracts = read_contracts(
-        frames.get("contracts"), work.broken("contracts"), work.products, snapshot, problems
+        frames.get("contracts"), work.broken("contracts"), work.products, all_products, snapshot, problems
     )
     work.options = read_options(
         frames.get("options"), work.broken("options"), work.contracts, snapshot, problems, warnings
     )
-    zones = {symbol: change.product.timezone for symbol, change in work.products.items()}
-    found: dict[str, Rows] = {}
+    zones = {s: change.product.timezone for s, change in work.products.items() if "timezone" not in change.refused}
+    records: dict[str, Rows] = {}
     for table, check in CHECKS.items():
         if table not in frames:
             continue
         check(frames[table], problems, warnings)
         if table in OWNER:
             owners = work.options if table == "options_data" else work.contracts
-            found[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
-    work.symbols = _symbols(work, found)
+            records[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
+    work.symbols = _symbols(work, records)
     if "riskfreerate" in frames:
         if not work.symbols and not problems:
             problems.file(
@@ -210,20 +222,20 @@ def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
                 "the pack names no product that the rates are for",
                 "Add instruments, or contracts, to the pack",
             )
-        found["riskfreerate"] = rate_rows(frames["riskfreerate"], work.symbols, problems)
-    return found
+        records["riskfreerate"] = rate_rows(frames["riskfreerate"], work.symbols, all_products, problems)
+    return records
 
 
-def _symbols(work: _Import, found: Mapping[str, Rows]) -> list[str]:
+def _symbols(work: _Import, records: Mapping[str, Rows]) -> list[str]:
     """The products that a pack is about, in any of its tables."""
     symbols: set[str | None] = set()
     for table in ("instruments", "contracts", "riskfreerate"):
         if table in work.frames and "exchangesymbol" in work.frames[table]:
-            symbols.update(work.frames[table]["exchangesymbol"].words.to_pylist())
+            symbols.update(work.frames[table]["exchangesymbol"].texts.to_pylist())
     if "options" in work.frames:
         owner = work.frames["options"]["contractname"].match(work.contracts.names)
         symbols.update(_symbols_of(work.contracts, owner))
-    for table, rows in found.items():
+    for table, rows in records.items():
         symbols.update(_symbols_of(work.options if table == "options_data" else work.contracts, rows.owner))
     return sorted(symbol for symbol in symbols if symbol in work.products)
 
@@ -233,18 +245,18 @@ def _symbols_of(parents: Parents, owner: np.ndarray) -> list[str]:
     return parents.symbols.take(pa.array(used)).unique().to_pylist()
 
 
-def _compare(work: _Import, found: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
+def _compare(work: _Import, records: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
     """What has to be written, table by table."""
     clocks = {symbol: Clock.of(change.product) for symbol, change in work.products.items()}
     owners = {"contractname": Owners.of(work.contracts, clocks), "optionname": Owners.of(work.options, clocks)}
     changes = [change_parents(work.contracts), change_parents(work.options)]
     for table in CHECKS:
         of = owners[OWNER[table]] if table in OWNER else Owners.products(work.symbols)
-        changes.append(change_records(table, found.get(table), of, snapshot))
+        changes.append(change_records(table, records.get(table), of, snapshot))
     work.changes = [change for change in changes if change.partitions]
 
 
-def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> list[ProductReport]:
+def _write(work: _Import, snapshot: store.Snapshot, user: User | None, activate: bool) -> list[ProductReport]:
     """Tables first, then products and revisions in one transaction: see `store` for why in this order."""
     touched = sorted({symbol for change in work.changes for symbol in (change.added | change.changed)})
     earliest = {symbol: _earliest_change(work, symbol, snapshot) for symbol in touched}
@@ -263,7 +275,9 @@ def _write(work: _Import, snapshot: store.Snapshot, user, activate: bool) -> lis
             reports = [_save(work, symbol, changed.get(symbol), user, activate) for symbol in work.symbols]
     except BaseException:
         for change in work.changes:
-            store.undo(change.table, snapshot)
+            # What cannot be undone now is seen by no reader, and undone by the next import.
+            with suppress(MarketStoreError):
+                store.undo(change.table, snapshot)
         raise
     for change in work.changes:
         store.tidy(change.table)
@@ -327,7 +341,7 @@ class _Changed:
     versions: dict[str, int]
 
 
-def _save(work: _Import, symbol: str, data: _Changed | None, user, activate: bool) -> ProductReport:
+def _save(work: _Import, symbol: str, data: _Changed | None, user: User | None, activate: bool) -> ProductReport:
     """The product's row and, if its market data changed, its revision."""
     change = work.products[symbol]
     report = ProductReport(symbol, change.created, list(change.changed))

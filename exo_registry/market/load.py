@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from algorithms.engine.market import Market
 from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
+from exo_registry.failures import MarketDataError
+from exo_registry.models import Product
 
-from ..models import Product
-from .problems import MarketDataError
 from .records import NOWHEN, local_clock
 from .references import plain
 from .store import Snapshot
@@ -131,9 +131,9 @@ def _expired(
         if not missing:
             return
         options = plain(snapshot.read("options", symbol=symbol, years=[year]))
-        found = options.filter(pc.is_in(options["optionname"], pa.array(missing, pa.string())))
-        missing -= set(found["optionname"].to_pylist())
-        yield found
+        earlier = options.filter(pc.is_in(options["optionname"], pa.array(missing, pa.string())))
+        missing -= set(earlier["optionname"].to_pylist())
+        yield earlier
 
 
 def _years(table: pa.Table) -> list[int]:
@@ -147,7 +147,7 @@ def _bars(snapshot: Snapshot, symbol: str, futures: pa.Table, zone: str) -> Bars
     day, second = _clock(bars, zone)
     # What is dated after a contract's expiration is no quote of it, nor makes a session.
     used = (future >= 0) & (day <= numpy_of(futures["expirationdate"])[future]) if len(futures) else future >= 0
-    return Bars(future[used], day[used], second[used], bars["close"].to_numpy()[used])
+    return Bars(future[used], day[used], second[used], numpy_of(bars["close"])[used])
 
 
 def _clock(bars: pa.Table, zone: str) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +202,7 @@ def _bars_since(snapshot: Snapshot, symbol: str, zone: str, since: dt.date | Non
     """All bars from `since` on, and some before: those of the contracts that expire on it or later."""
     futures = futures_of(snapshot, symbol)
     if since is not None:
-        futures = futures.filter(pc.greater_equal(futures["expirationdate"], pa.scalar(since)))
+        futures = futures.slice(int(np.searchsorted(numpy_of(futures["expirationdate"]), (since - EPOCH).days)))
     return _bars(snapshot, symbol, futures, zone)
 
 

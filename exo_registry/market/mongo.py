@@ -2,16 +2,23 @@
 
 Nothing is ever written to it. What is read goes through `import_tables`, so the checks and reports are those of a pack.
 Times in MongoDB are UTC. A date is stored as its midnight: a contract whose bars are all at midnight has daily bars;
-one with any other time has intraday bars, and its midnights are times like others.
+one with other times has intraday bars, and its midnights are times like others. Where most bars of a contract are at
+midnight and some are not, those that are not are refused: no reading of both is sure to be right.
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from bson import Decimal128, ObjectId
+from bson import ObjectId
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import (
@@ -23,16 +30,24 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from .problems import MarketDataError
-from .schema import PACK, Column
+from exo_registry.failures import MarketDataError
+
+from .documents import STRAY, Documents, bars_of_both_kinds, chunked, date_texts, with_message, without_repeats
+from .schema import PACK, RECORD, REFUSED, Column
 
 BATCH = 20_000  # documents held as Python objects at a time
 ANSWER_WITHIN = 5_000  # milliseconds
+Answer = TypeVar("Answer")
+
 AUTHENTICATION_FAILED, UNAUTHORISED = 18, 13
 # An ObjectId starts with a second of its maker's clock, so that a document may come after one with a higher id.
 ID_OVERLAP = dt.timedelta(minutes=2)
 # Newest records are read again, since a feed may correct them in place.
 TIME_OVERLAP = dt.timedelta(hours=1)
+# A date or a text that Python cannot hold is a problem of its document, not of the whole read.
+ODD_VALUES: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="surrogateescape"
+)
 DATED = {
     name: next(column for column in columns if columns[column].kind in ("moment", "date") and columns[column].required)
     for name, columns in PACK.items()
@@ -81,10 +96,10 @@ class MongoMarket:
         if not name:
             raise MongoError(f"{self.place} names no database; write {self.place.rstrip('/')}/DATABASE")
         try:
-            self._client = MongoClient(
+            self._client: MongoClient[dict[str, Any]] = MongoClient(
                 self.uri, serverSelectionTimeoutMS=ANSWER_WITHIN, connectTimeoutMS=ANSWER_WITHIN, appname="exoweb"
             )
-            self._database = self._client[name]
+            self._database = self._client.get_database(name, codec_options=ODD_VALUES)
         except (InvalidURI, ConfigurationError, ValueError, PyMongoError) as error:
             raise MongoError(
                 f"{self.place} is not an address that can be used ({type(error).__name__}). Write "
@@ -121,11 +136,11 @@ class MongoMarket:
         return {name: replace(position) for name, position in self._positions.items()}
 
     def rewind(self, position: dict[str, _Position]) -> None:
-        self._positions = {name: replace(one) for name, one in position.items()}
+        self._positions = {name: replace(reached) for name, reached in position.items()}
 
     def _news(self, name: str) -> dict:
         position = self._positions[name]
-        choices = []
+        choices: list[dict[str, Any]] = []
         if position.newest_id is not None:
             after = position.newest_id
             if name in DATED:
@@ -138,9 +153,9 @@ class MongoMarket:
     def _require_tables(self) -> None:
         there = self._guarded(self._database.list_collection_names)
         if not set(there) & set(PACK):
-            found = ", ".join(sorted(there)) or "none"
+            names = ", ".join(sorted(there)) or "none"
             raise MongoError(
-                f"{self.place} has no collection of market data (it has: {found}). Name the database that holds "
+                f"{self.place} has no collection of market data (it has: {names}). Name the database that holds "
                 f"{', '.join(PACK)}"
             )
 
@@ -149,40 +164,49 @@ class MongoMarket:
         for name, query in queries.items():
             if progress:
                 progress(f"reading {name}")
-            table = self._guarded(lambda name=name, query=query: self._table(name, query))
+            table = self._guarded(partial(self._table, name, query))
             if len(table):
                 tables[name] = table
         return tables
 
     def _table(self, name: str, query: dict) -> pa.Table:
         collection, position = self._database[name], self._positions[name]
-        chunks = [_Chunk(PACK[name], documents) for documents in _batches(collection, query, PACK[name])]
+        chunks = [Documents(PACK[name], documents) for documents in _batches(collection, query, PACK[name])]
         for chunk in chunks:
             if chunk.newest_id is not None:
                 position.newest_id = max(position.newest_id or chunk.newest_id, chunk.newest_id)
             newest = chunk.newest(DATED.get(name))
             if newest is not None:
                 position.newest_time = max(position.newest_time or newest, newest)
-        columns = {column: _joined([chunk.columns[column] for chunk in chunks]) for column in PACK[name]}
+        names = (*PACK[name], RECORD, REFUSED)
+        columns = {column: chunked([chunk.columns[column] for chunk in chunks]) for column in names}
         for column, kind in PACK[name].items():
             if kind.kind in ("date", "moment"):
-                stamps, words = (
+                stamps, texts = (
                     pa.chunked_array([chunk.stamps[column][part] for chunk in chunks], kind_)
                     for part, kind_ in enumerate((pa.timestamp("us"), pa.string()))
                 )
-                intraday = self._find_intraday(columns["contractname"], stamps) if kind.kind == "moment" else None
-                columns[column] = _texts(stamps, words, intraday)
-        # A field that no document has is a column that is not there.
-        return pa.table({column: values for column, values in columns.items() if values.null_count < len(values)})
+                intraday = None
+                if kind.kind == "moment":
+                    intraday, stray = self._find_intraday(columns["contractname"], stamps)
+                    columns[REFUSED] = with_message(columns[REFUSED], stray, column, STRAY)
+                    stamps = pc.if_else(pa.array(stray), None, stamps)
+                columns[column] = date_texts(stamps, texts, intraday)
+        # A field that no document has is a column that is not there; one that was refused is.
+        refused = {field for note in columns[REFUSED].drop_null().to_pylist() for field in json.loads(note)}
+        present = {
+            column: values for column, values in columns.items() if values.null_count < len(values) or column in refused
+        }
+        return without_repeats(pa.table(present))
 
-    def _find_intraday(self, contracts: pa.ChunkedArray, stamps: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Which rows belong to a contract with intraday bars, now or in an earlier read."""
-        timed = contracts.filter(pc.fill_null(pc.invert(_is_midnight(stamps)), False)).unique()
-        self._intraday.update(name for name in timed.to_pylist() if name is not None)
-        return pc.is_in(contracts, value_set=pa.array(sorted(self._intraday), pa.string()))
+    def _find_intraday(self, contracts: pa.ChunkedArray, stamps: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+        """Which rows belong to a contract with intraday bars, now or in an earlier read; which have a stray time."""
+        intraday, stray = bars_of_both_kinds(contracts, stamps, self._intraday)
+        self._intraday.update(intraday)
+        return pc.is_in(contracts, value_set=pa.array(sorted(self._intraday), pa.string())), stray
 
-    def _guarded(self, read: Callable[[], object]):
-        """What `read` gives; its errors in words."""
+    def _guarded(self, read: Callable[[], Answer]) -> Answer:
+        """What `read` gives; its errors as MongoError."""
         try:
             return read()
         except ServerSelectionTimeoutError:
@@ -201,7 +225,7 @@ class MongoMarket:
             raise MongoError(f"{self.place}: {why}") from None
         except ConnectionFailure:
             raise MongoError(f"{self.place}: the connection broke off. Try again; nothing was imported") from None
-        except PyMongoError as error:
+        except (PyMongoError, BSONError) as error:
             raise MongoError(f"{self.place}: cannot be read ({type(error).__name__})") from None
 
 
@@ -223,78 +247,3 @@ def _batches(collection: Collection, query: dict, columns: dict[str, Column]) ->
             documents = []
     if documents:
         yield documents
-
-
-class _Chunk:
-    """Some documents as Arrow columns. Of dates and times, `stamps` has (UTC timestamps, what is not one as text)."""
-
-    def __init__(self, spec: dict[str, Column], documents: list[dict]) -> None:
-        self.columns: dict[str, pa.Array] = {}
-        self.stamps: dict[str, tuple[pa.Array, pa.Array]] = {}
-        ids = [one for document in documents if isinstance(one := document.get("_id"), ObjectId)]
-        self.newest_id = max(ids, default=None)
-        for name, column in spec.items():
-            values = [document.get(name) for document in documents]
-            if column.kind in ("number", "integer"):
-                self.columns[name] = _numbers(values)
-            elif column.kind == "text":
-                self.columns[name] = pa.array(map(_word, values), pa.string())
-            else:
-                self.columns[name] = pa.nulls(len(values), pa.string())  # follows from the stamps of all chunks
-                self.stamps[name] = _stamps(values)
-
-    def newest(self, column: str | None) -> dt.datetime | None:
-        return pc.max(self.stamps[column][0]).as_py() if column in self.stamps else None
-
-
-def _numbers(values: list) -> pa.Array:
-    """Numbers; as text, which the checks will complain of, if one of them is none."""
-    values = [float(value.to_decimal()) if isinstance(value, Decimal128) else value for value in values]
-    try:
-        if any(isinstance(value, bool) for value in values):
-            raise pa.ArrowInvalid
-        return pa.array(values, pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([repr(value) if isinstance(value, float) else _word(value) for value in values], pa.string())
-
-
-def _word(value: object) -> str | None:
-    """A field as a pack would have it; a list (of months, of codes) separated by spaces."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return " ".join(filter(None, map(_word, value)))
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    return str(value)
-
-
-def _stamps(values: list) -> tuple[pa.Array, pa.Array]:
-    stamps = [value if isinstance(value, dt.datetime) else None for value in values]
-    words = [None if isinstance(value, dt.datetime) else _word(value) for value in values]
-    return pa.array(stamps, pa.timestamp("us")), pa.array(words, pa.string())
-
-
-def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:
-    """Chunks as one column; as text, if one of them is."""
-    if any(pa.types.is_string(array.type) for array in arrays):
-        return pa.chunked_array([array.cast(pa.string()) for array in arrays], pa.string())
-    return pa.chunked_array(arrays, None if arrays else pa.string())
-
-
-def _is_midnight(stamps: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.equal(stamps, pc.floor_temporal(stamps, unit="day"))
-
-
-def _texts(stamps: pa.ChunkedArray, words: pa.ChunkedArray, intraday: pa.ChunkedArray | None) -> pa.ChunkedArray:
-    """Dates and times as a pack has them. intraday: rows whose midnights are times."""
-    dated = _is_midnight(stamps)
-    if intraday is not None:
-        dated = pc.and_(dated, pc.invert(intraday))
-    whole = pc.equal(stamps, pc.floor_temporal(stamps, unit="second"))
-    seconds = pc.floor_temporal(stamps, unit="second").cast(pa.timestamp("s"))
-    times = pc.strftime(seconds, format="%Y-%m-%dT%H:%M:%S+00:00")
-    # A fraction of a second is kept, for the checks to refuse.
-    exact = pc.strftime(stamps, format="%Y-%m-%dT%H:%M:%S+00:00")
-    texts = pc.if_else(dated, pc.strftime(seconds, format="%Y-%m-%d"), pc.if_else(whole, times, exact))
-    return pc.coalesce(words, texts)

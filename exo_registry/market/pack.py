@@ -4,59 +4,100 @@ Nothing is interpreted here. A csv comes as text, its rows numbered by line, so 
 stands.
 """
 
-import csv
-import gzip
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from .columns import plain_value
+from .csv_tables import UNREADABLE, CsvError, read_csv
 from .problems import Problems
-from .schema import PACK
+from .schema import PACK, RECORD, REFUSED
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of a table's columns as they came. Case and spaces around a name say nothing.
+
+    columns: the columns of a pack, each with its name in the source. extra: names that no pack has. repeated: columns
+    of a pack that are there more than once.
+    """
+
+    names: tuple[str, ...]
+    columns: dict[str, str]
+    extra: tuple[str, ...]
+    repeated: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: str, names: list[str]) -> "Header":
+        columns = {name.strip().lower(): name for name in names}
+        counts = Counter(name.strip().lower() for name in names)
+        known = {column: columns[column] for column in PACK[table] if counts[column] == 1}
+        extra = tuple(name for name in names if name.strip().lower() not in PACK[table])
+        return cls(tuple(names), known, extra, tuple(column for column in PACK[table] if counts[column] > 1))
 
 
 @dataclass
 class SourceTable:
-    """A table as it came.
+    """A table as it came, its columns named as a pack names them.
 
-    place: its name to the reader of a report: a file, a collection, a request. extra: columns that no pack has.
-    lines: gives the line of each row, asked for only when a row is to be named.
+    place: its name to the reader of a report: a file, a collection, a request. lines: gives the line of each row, asked
+    for only when a row is to be named. ragged: rows were left out, and reported. records: the name of the record that
+    each row came from, where it has one. refused: by row, fields that no column can hold, and what is wrong with them.
     """
 
     name: str
     place: str
     data: pa.Table
-    extra: tuple[str, ...] = ()
+    header: Header
     lines: Callable[[], np.ndarray] | None = None
     in_lines: bool = False
+    ragged: bool = False
+    records: pa.ChunkedArray | None = None
+    refused: dict[int, dict[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, table: pa.Table) -> "SourceTable":
+        """A table that was read elsewhere; it may have the columns RECORD and REFUSED."""
+        notes = table[REFUSED] if REFUSED in table.column_names else pa.chunked_array([], pa.string())
+        refused = {row: json.loads(note) for row, note in enumerate(notes.to_pylist()) if note}
+        records = table[RECORD] if RECORD in table.column_names else None
+        table = table.select([at for at, column in enumerate(table.column_names) if column not in (RECORD, REFUSED)])
+        header = Header.of(name, table.column_names)
+        return cls(name, name, _named(table, header), header, records=records, refused=refused)
 
     @cached_property
     def _line_numbers(self) -> np.ndarray:
-        return self.lines()
+        return self.lines() if self.lines else np.arange(1, len(self) + 1)
 
     def row_numbers(self, rows: np.ndarray) -> list[int]:
         """Rows (0-based) as a person counts them."""
-        return (self._line_numbers[rows] if self.lines else rows + 1).tolist()
+        return self._line_numbers[rows].tolist()
 
-    def row_numbers_of(self, rows: list[int]) -> list[str]:
-        """The same, in words: "line 12"."""
-        word = "line" if self.in_lines else "row"
-        return [f"{word} {number:,}" for number in self.row_numbers(np.asarray(rows, np.int64))]
+    def row_name(self, row: int) -> str:
+        """A row as text: "line 12", "row 3", "document 65e1…"."""
+        if self.records is not None:
+            return f"document {self.records[row].as_py()}"
+        return f"{'line' if self.in_lines else 'row'} {self.row_numbers(np.array([row]))[0]:,}"
 
     def value(self, row: int, column: str) -> object:
-        return self.data.column(column)[row].as_py() if column in self.data.column_names else None
+        return plain_value(self.data.column(column)[row]) if column in self.data.column_names else None
 
     def __len__(self) -> int:
         return self.data.num_rows
+
+
+def _named(table: pa.Table, header: Header) -> pa.Table:
+    """The columns of a pack, by the names that a pack gives them."""
+    return table.select(list(header.columns.values())).rename_columns(list(header.columns))
 
 
 @dataclass
@@ -71,14 +112,14 @@ class Pack:
         """A pack of Arrow tables from anywhere. Raises ValueError for a name that no table has."""
         if unknown := set(tables) - set(PACK):
             raise ValueError(f"no such tables: {', '.join(sorted(unknown))}; there are {', '.join(PACK)}")
-        return cls(source, {name: SourceTable(name, name, tables[name]) for name in PACK if name in tables})
+        return cls(source, {name: SourceTable.of(name, tables[name]) for name in PACK if name in tables})
 
 
 def read_pack(folder: Path, problems: Problems, warnings: Problems) -> Pack:
     """The tables in a folder. What cannot be read becomes a problem; a file that is no table, a warning."""
     pack = Pack(str(folder))
     for name in PACK:
-        paths = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+        paths = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").exists()]
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
             problems.file(name, f"the table is there more than once: {names}", "Keep one of the files")
@@ -87,11 +128,18 @@ def read_pack(folder: Path, problems: Problems, warnings: Problems) -> Pack:
             if table is not None:
                 pack.tables[name] = table
     for path in sorted(folder.iterdir()):
-        if path.name.endswith(SUFFIXES) and path.name.split(".")[0] not in PACK:
+        if _looks_like_a_table(path):
             warnings.file(path.name, "no table of a market pack has this name; the file is left out", _names())
     if not pack.tables and not problems:
         problems.file(str(folder), "no table of a market pack is in this folder", _names())
     return pack
+
+
+def _looks_like_a_table(path: Path) -> bool:
+    """A file that is left out, though it may have been meant: CONTRACTS.CSV, contracts.xlsx, notes.csv."""
+    name = path.name.lower()
+    used = any(path.name == f"{table}{suffix}" for table in PACK for suffix in SUFFIXES)
+    return not used and (name.endswith(SUFFIXES) or name.partition(".")[0] in PACK)
 
 
 def _names() -> str:
@@ -99,84 +147,50 @@ def _names() -> str:
 
 
 def _read_table(name: str, path: Path, problems: Problems) -> SourceTable | None:
+    is_parquet = path.suffix == ".parquet"
+    if not path.is_file():
+        problems.file(path.name, "is a folder, not a file", "Write the table as one file")
+        return None
     if path.stat().st_size == 0:
         problems.file(path.name, "the file is empty", "Write a header and rows into it, or remove it")
         return None
     try:
-        if path.suffix == ".parquet":
-            return _read_parquet(name, path)
-        return _read_csv(name, path, problems)
-    except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        kind = "parquet" if path.suffix == ".parquet" else "csv (UTF-8, separated by commas)"
-        problems.file(path.name, f"cannot be read as {kind}: {error}", "Write the file again")
-        return None
+        return _read_parquet(name, path) if is_parquet else _read_csv(name, path, problems)
+    except CsvError as error:
+        problems.file(path.name, error.message, error.remedy, line=error.line, column=error.column, value=error.value)
+    except UnicodeDecodeError:
+        problems.file(path.name, "a column's name is not UTF-8", "Write the file again, with names in UTF-8")
+    except UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__
+        remedy = "Write it without encryption" if "crypt" in reason else "Write the file again"
+        kind = "parquet" if is_parquet else "csv (UTF-8, separated by commas)"
+        problems.file(path.name, f"cannot be read as {kind}: {reason}", remedy)
+    return None
 
 
 def _read_parquet(name: str, path: Path) -> SourceTable:
     schema = pq.read_schema(path)
-    known = [column for column in schema.names if column in PACK[name]]
-    extra = tuple(column for column in schema.names if column not in PACK[name])
-    texts = [column for column in known if pa.types.is_string(schema.field(column).type)]
-    return SourceTable(name, path.name, pq.ParquetFile(path, read_dictionary=texts).read(columns=known), extra)
+    header = Header.of(name, schema.names)
+    wanted = list(header.columns.values())
+    texts = [column for column in wanted if pa.types.is_string(schema.field(column).type)]
+    data = pq.ParquetFile(path, read_dictionary=texts).read(columns=wanted)
+    return SourceTable(name, path.name, _named(data, header), header)
 
 
-def _open(path: Path) -> TextIO:
-    opener = gzip.open if path.suffix == ".gz" else open
-    return opener(path, "rt", encoding="utf-8-sig", newline="")
-
-
-def _read_csv(name: str, path: Path, problems: Problems) -> SourceTable | None:
-    with _open(path) as file:
-        header = next(csv.reader(file), [])
-    if twice := sorted({column for column in header if header.count(column) > 1}):
-        problems.file(path.name, f"column {twice[0]} is in the header twice", "Keep one of them", column=twice[0])
-        return None
-    ragged = []
-
-    def skip(row: pacsv.InvalidRow) -> str:
-        ragged.append(row)
-        return "skip"
-
-    data = pacsv.read_csv(
+def _read_csv(name: str, path: Path, problems: Problems) -> SourceTable:
+    table = read_csv(
         path,
-        read_options=pacsv.ReadOptions(block_size=16 << 20),
-        parse_options=pacsv.ParseOptions(newlines_in_values=name == "instruments", invalid_row_handler=skip),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(header, TEXT),
-            include_columns=[column for column in header if column in PACK[name]],
-        ),
+        PACK[name],
+        lambda names: list(Header.of(name, names).columns.values()),
+        multiline=name == "instruments",
     )
-    if ragged:
-        for line, count in _ragged_lines(path, len(header)):
-            problems.file(
-                path.name,
-                f"the line has {count} values, the header has {len(header)}",
-                "Give each row one value a column, and quote values that hold a comma",
-                line=line,
-            )
-    data = data.select([column for column in data.column_names if column in PACK[name]])  # all, if none was known
-    extra = tuple(column for column in header if column not in PACK[name])
-    numbers = lambda: _line_numbers(path, data.num_rows, len(header))  # noqa: E731
-    return SourceTable(name, path.name, data, extra, numbers, in_lines=True)
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line on which the record starts, its values), blank lines passed over, header left out."""
-    with _open(path) as file:
-        reader = csv.reader(file)
-        next(reader, None)
-        start = reader.line_num + 1
-        for record in reader:
-            if record:
-                yield start, record
-            start = reader.line_num + 1
-
-
-def _ragged_lines(path: Path, columns: int) -> list[tuple[int, int]]:
-    return [(line, len(record)) for line, record in _records(path) if len(record) != columns]
-
-
-def _line_numbers(path: Path, rows: int, columns: int) -> np.ndarray:
-    """The line of each row that was read. Blank lines and values of several lines make it more than row + 2."""
-    lines = np.fromiter((line for line, record in _records(path) if len(record) == columns), np.int64)
-    return lines if len(lines) == rows else np.arange(2, rows + 2)
+    for line, count in table.ragged:
+        problems.file(
+            path.name,
+            f"the line has {count} values, the header has {len(table.names)}",
+            "Give each row one value a column, write decimals with a point, and quote values that hold a comma",
+            line=line,
+        )
+    header = Header.of(name, table.names)
+    data = _named(table.data, header)
+    return SourceTable(name, path.name, data, header, table.lines, in_lines=True, ragged=bool(table.ragged))

@@ -12,57 +12,45 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrays import EMPTY, MISSING, Moments, Text
+from .columns import (
+    DAY_SECONDS,
+    WrongType,
+    as_text,
+    decoded,
+    is_text,
+    numbers_of,
+    seconds_of,
+    spread,
+    texts_of,
+)
 from .pack import SourceTable
 from .problems import Problems
-from .schema import PACK
+from .schema import HOLDS, PACK
 
-MISSING = np.iinfo(np.int32).min
-MICROSECONDS = 1_000_000
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 EARLIEST, LATEST = (int((dt.date(year, 1, 1) - EPOCH.date()).days) for year in (1900, 2200))
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-@dataclass
-class Text:
-    """Strings as codes into distinct words; -1 where there is none."""
-
-    codes: np.ndarray
-    words: pa.Array
-
-    def at(self, row: int) -> str | None:
-        code = int(self.codes[row])
-        return None if code < 0 else self.words[code].as_py()
-
-    def match(self, names: pa.Array) -> np.ndarray:
-        """Index into `names` of each row; -1 where there is none."""
-        if not len(self.words):
-            return np.full(len(self.codes), -1, np.int32)
-        found = pc.index_in(self.words, names).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-        return np.where(self.codes < 0, np.int32(-1), found[self.codes])
-
-    def arrow(self) -> pa.Array:
-        indices = pa.array(self.codes, mask=self.codes < 0)
-        return pa.DictionaryArray.from_arrays(indices, self.words).cast(pa.string())
-
-
-@dataclass
-class Moments:
-    """Dates (`day`) and times: `instant` in seconds, since 1970 in UTC where `zoned`, else on the local clock."""
-
-    day: np.ndarray
-    instant: np.ndarray
-    timed: np.ndarray
-    zoned: np.ndarray
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+PART_OF_A_SECOND = re.compile(r"[.,]\d*[1-9]")
+# What other programs write for no value, in a column of numbers or dates.
+NO_VALUE = ("nan", "null", "none", "na", "n/a", "#n/a")
+# Control and invisible characters, such as line ends and those that turn the direction of writing. Descriptions may
+# have several lines.
+INVISIBLE, INVISIBLE_IN_PROSE = r"[\p{C}\p{Zl}\p{Zp}]", r"[^\P{C}\t\n\r]"
+PROSE = ("description",)
 
 
 @dataclass
 class Frame:
-    """A source table with typed columns; a column that the source lacks is not in `columns`."""
+    """A source table with typed columns; a column that the source lacks is not in `columns`.
+
+    unread: by column of text, the rows whose value was reported since it is no text.
+    """
 
     source: SourceTable
     columns: dict[str, Text | np.ndarray | Moments] = field(default_factory=dict)
+    unread: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, column: str):
         return self.columns[column]
@@ -73,199 +61,246 @@ class Frame:
     def __len__(self) -> int:
         return len(self.source)
 
+    def names_all(self, column: str) -> bool:
+        """Whether every row of the source has a name here; else a name that is not in the table proves nothing."""
+        return not self.source.ragged and bool((self[column].codes >= 0).all())
+
 
 def parse(source: SourceTable, problems: Problems, warnings: Problems) -> Frame | None:
     """The typed columns of a source table; None if it has no rows or lacks a required column."""
-    spec = PACK[source.name]
-    names = source.data.column_names
-    for extra in (*source.extra, *(name for name in names if name not in spec)):
-        warnings.file(
-            source.place, "the table has no such column; it is left out", f"Columns are {', '.join(spec)}", column=extra
-        )
-    lacking = [name for name, column in spec.items() if column.required and name not in names]
-    for name in lacking:
-        problems.file(
-            source.place,
-            f"the column is missing; the file has {', '.join([*names, *source.extra]) or 'none'}",
-            "Add it, with this name in the header",
-            column=name,
-        )
-    if lacking:
+    if not _header_is_good(source, problems, warnings):
         return None
     if not len(source):
-        problems.file(source.place, "the table has no rows", "Write rows into it, or remove it")
+        if not source.ragged:
+            problems.file(source.place, "the table has no rows", "Write rows into it, or remove it")
         return None
     frame = Frame(source)
-    for name, column in spec.items():
-        if name in names:
-            values, missing = READERS[column.kind](source, name, problems)
-            if column.required:
-                problems.rows(source, np.flatnonzero(missing), name, "a value is missing", "Give one in every row")
-            frame.columns[name] = values
+    spec = PACK[source.name]
+    missing = {
+        name: _read(frame, name, column.kind, problems)
+        for name, column in spec.items()
+        if name in source.data.column_names
+    }
+    _report_missing(source, {name: rows for name, rows in missing.items() if spec[name].required}, problems)
     return frame
 
 
-def _dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """Codes (-1 where null or blank) and distinct words of a text column."""
-    if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
-    merged = column.unify_dictionaries().combine_chunks()
-    if isinstance(merged, pa.ChunkedArray):  # no chunks at all
-        merged = pa.array([], pa.string()).dictionary_encode()
-    words = pc.utf8_trim_whitespace(merged.dictionary.cast(pa.string()))
-    codes = merged.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    blank = pc.equal(words, "").fill_null(True).to_numpy(zero_copy_only=False)
-    if blank.any():
-        codes = np.where((codes >= 0) & blank[codes], np.int32(-1), codes)
-    return codes, words
+def _report_missing(source: SourceTable, missing: dict[str, np.ndarray], problems: Problems) -> None:
+    """Required values that are not there; a row without any is one problem."""
+    blank = np.logical_and.reduce(list(missing.values())) if len(missing) > 1 else np.zeros(len(source), bool)
+    needed = " and ".join(missing)
+    problems.rows(source, np.flatnonzero(blank), "", f"{needed} are missing", "Give them, or leave the row out")
+    for name, rows in missing.items():
+        problems.rows(source, np.flatnonzero(rows & ~blank), name, "a value is missing", "Give one in every row")
 
 
-def _is_text(column: pa.ChunkedArray) -> bool:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
-
-
-def _spread(codes: np.ndarray, values: np.ndarray, missing: object) -> np.ndarray:
-    """One value a row, from one a word."""
-    if not len(values):
-        return np.full(len(codes), missing, values.dtype)
-    spread = values[codes]
-    spread[codes < 0] = missing
-    return spread
-
-
-def _text(source: SourceTable, name: str, problems: Problems) -> tuple[Text, np.ndarray]:
-    codes, words = _dictionary(source.data.column(name))
-    # Trimming may have made two words equal.
-    if pc.count_distinct(words).as_py() < len(words):
-        merged = words.dictionary_encode()
-        codes = _spread(codes, merged.indices.to_numpy(), -1).astype(np.int32)
-        words = merged.dictionary
-    return Text(codes, words), codes < 0
-
-
-def _number(source: SourceTable, name: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    column = source.data.column(name)
-    if _is_text(column):
-        codes, words = _dictionary(column)
-        values, bad_words = _numbers(words)
-        numbers, missing = _spread(codes, values, np.nan), codes < 0
-        bad = _spread(codes, bad_words, False)
-    elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        numbers = column.cast(pa.float64(), safe=False).to_numpy()
-        missing = np.isnan(numbers)  # a null, too
-        bad = np.isinf(numbers)
-    else:
-        _wrong_type(source, name, problems, "numbers")
-        return np.full(len(source), np.nan), np.zeros(len(source), bool)
-    if bad.any():
-        numbers = np.where(bad, np.nan, numbers)
-        problems.rows(
-            source,
-            np.flatnonzero(bad),
-            name,
-            "is not a number",
-            "Write it with digits and a decimal point, such as 0.25",
+def _header_is_good(source: SourceTable, problems: Problems, warnings: Problems) -> bool:
+    spec, header = PACK[source.name], source.header
+    for extra in header.extra:
+        warnings.file(
+            source.place,
+            "the table has no such column; it is left out" if extra.strip() else "a column has no name; it is left out",
+            f"Columns are {', '.join(spec)}",
+            column=extra,
         )
-    return numbers, missing
+    for name in header.repeated:
+        problems.file(source.place, f"column {name} is in the header twice", "Keep one of them", column=name)
+    has = f"the file has {', '.join(header.names) or 'none'}"
+    if not header.columns and not header.repeated:
+        problems.file(source.place, f"no column of the table is in the header; {has}", f"Columns are {', '.join(spec)}")
+        return False
+    lacking = [
+        name
+        for name, column in spec.items()
+        if column.required and name not in header.columns and name not in header.repeated
+    ]
+    for name in lacking:
+        problems.file(
+            source.place,
+            f"the column is missing; {has}",
+            "Add it, with this name in the header",
+            column=name,
+        )
+    return not lacking and not header.repeated
 
 
-def _numbers(words: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def _read(frame: Frame, name: str, kind: str, problems: Problems) -> np.ndarray:
+    """Read one column into the frame, and report what could not be read; returns where there is nothing."""
+    source = frame.source
+    refused = [row for row, fields in source.refused.items() if name in fields]
+    problems.rows(
+        source,
+        refused,
+        name,
+        lambda row: source.refused[row][name],
+        "Correct it, or leave the record out",
+        kind="refused",
+    )
     try:
-        values = pc.cast(words, pa.float64()).to_numpy(zero_copy_only=False)
+        frame.columns[name], missing = READERS[kind](_Column.of(source, name, kind), frame, problems)
+    except WrongType as error:
+        problems.file(
+            source.place,
+            f"the column has the type {error}, which does not hold {HOLDS[kind]}",
+            f"Write it as {HOLDS[kind]}",
+            column=name,
+        )
+        frame.columns[name], missing = EMPTY[kind](len(source)), np.zeros(len(source), bool)
+    if refused:
+        missing = missing & ~np.isin(np.arange(len(source)), refused)
+    if isinstance(values := frame.columns[name], Text):
+        frame.unread[name] = (values.codes < 0) & ~missing
+    return missing
+
+
+@dataclass
+class _Column:
+    """A column on its way: `data` without encodings; of text, also `codes` into `texts`, and the `broken` rows."""
+
+    source: SourceTable
+    name: str
+    data: pa.ChunkedArray
+    codes: np.ndarray | None = None
+    texts: pa.Array | None = None
+    broken: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, source: SourceTable, name: str, kind: str) -> "_Column":
+        data = decoded(source.data.column(name))
+        if kind in ("text", "time", "words"):
+            data = as_text(data, kind)
+        if not is_text(data.type):
+            return cls(source, name, data)
+        codes, texts, broken = texts_of(data)
+        if kind not in ("text", "time", "words"):
+            codes = _without_no_value(codes, texts)
+        return cls(source, name, data, codes, texts, broken)
+
+    @property
+    def is_text(self) -> bool:
+        return self.texts is not None
+
+    def missing(self) -> np.ndarray:
+        """Where there is nothing."""
+        return (self.codes < 0) & ~self.broken if self.is_text else self.data.is_null().to_numpy()
+
+    def report(self, bad: np.ndarray, message: str, remedy: str, problems: Problems) -> None:
+        """The rows whose value is not what it should be, and those whose bytes are no text at all."""
+        problems.rows(self.source, np.flatnonzero(bad), self.name, message, remedy)
+        if self.is_text:
+            problems.rows(
+                self.source, np.flatnonzero(self.broken), self.name, "is not text in UTF-8", "Write text as UTF-8"
+            )
+
+
+def _without_no_value(codes: np.ndarray, texts: pa.Array) -> np.ndarray:
+    none = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(NO_VALUE)).to_numpy(zero_copy_only=False)
+    return np.where((codes >= 0) & none[codes], np.int32(-1), codes) if none.any() else codes
+
+
+def _text(column: _Column, frame: Frame, problems: Problems) -> tuple[Text, np.ndarray]:
+    codes, texts = column.codes, column.texts
+    # Trimming may have made two texts equal.
+    if pc.count_distinct(texts).as_py() < len(texts):
+        merged = texts.dictionary_encode()
+        codes = spread(codes, merged.indices.fill_null(-1).to_numpy(), -1).astype(np.int32)
+        texts = merged.dictionary
+    pattern = INVISIBLE_IN_PROSE if column.name in PROSE else INVISIBLE
+    invisible = pc.match_substring_regex(texts, pattern).fill_null(False).to_numpy(zero_copy_only=False)
+    column.report(
+        spread(codes, invisible, False),
+        "holds a control character or another that cannot be seen",
+        "Write it without",
+        problems,
+    )
+    return Text(codes, texts), column.missing()
+
+
+def _number(column: _Column, frame: Frame, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    if column.is_text:
+        numbers, missing = spread(column.codes, _numbers(column.texts), np.nan), column.missing()
+        bad = ~np.isfinite(numbers) & (column.codes >= 0)
+    else:
+        numbers = numbers_of(column.data)
+        missing, bad = np.isnan(numbers), np.isinf(numbers)  # a null is nan, too
+    column.report(bad, "is not a number", "Write it with digits and a decimal point, such as 0.25", problems)
+    return np.where(bad, np.nan, numbers) if bad.any() else numbers, missing
+
+
+def _numbers(texts: pa.Array) -> np.ndarray:
+    try:
+        return pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
-        listed = words.to_pylist()
-        values = np.array([float(word) if NUMBER.fullmatch(word) else np.nan for word in listed], np.float64)
-    return values, ~np.isfinite(values)
+        listed = texts.to_pylist()
+        return np.array([float(word) if word and NUMBER.fullmatch(word) else np.nan for word in listed], np.float64)
 
 
-def _integer(source: SourceTable, name: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    numbers, missing = _number(source, name, problems)
+def _integer(column: _Column, frame: Frame, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    numbers, missing = _number(column, frame, problems)
     broken = np.isfinite(numbers) & (numbers != np.floor(numbers))
-    problems.rows(source, np.flatnonzero(broken), name, "is not a whole number", "Write it without decimals")
+    problems.rows(
+        column.source, np.flatnonzero(broken), column.name, "is not a whole number", "Write it without decimals"
+    )
     return numbers, missing
 
 
-def _days(words: pa.Array) -> np.ndarray:
+def _days(texts: pa.Array) -> np.ndarray:
     """Day numbers of ISO dates; MISSING for what is no date between 1900 and 2200."""
-    shaped = pc.match_substring_regex(words, f"^{DATE.pattern}$")
+    shaped = pc.match_substring_regex(texts, f"^{DATE.pattern}$")
     try:
-        days = pc.cast(pc.if_else(shaped, words, None), pa.date32())
+        days = pc.cast(pc.if_else(shaped, texts, None), pa.date32())
     except pa.ArrowInvalid:
-        days = pa.array([_date(word) for word in words.to_pylist()], pa.date32())
-    days = days.cast(pa.int32()).fill_null(MISSING).to_numpy(zero_copy_only=False)
-    return np.where((days >= EARLIEST) & (days < LATEST), days, np.int32(MISSING))
+        days = pa.array([_date(word) for word in texts.to_pylist()], pa.date32())
+    return _in_range(days.cast(pa.int32()).fill_null(MISSING).to_numpy(zero_copy_only=False))
 
 
-def _date(word: str) -> dt.date | None:
+def _date(word: str | None) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(word) if DATE.fullmatch(word) else None
+        return dt.date.fromisoformat(word) if word and DATE.fullmatch(word) else None
     except ValueError:
         return None
 
 
-def _day(source: SourceTable, name: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    column = source.data.column(name)
-    if _is_text(column):
-        codes, words = _dictionary(column)
-        days, missing = _spread(codes, _days(words), MISSING), codes < 0
-    elif pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        missing = column.is_null().to_numpy()
-        days = _whole_days(column)
-    else:
-        _wrong_type(source, name, problems, "dates")
-        return np.full(len(source), MISSING, np.int32), np.zeros(len(source), bool)
-    bad = np.flatnonzero((days == MISSING) & ~missing)
-    problems.rows(source, bad, name, "is not a date", "Write dates as YYYY-MM-DD, between 1900 and 2199")
-    return days, missing
-
-
-def _whole_days(column: pa.ChunkedArray) -> np.ndarray:
-    """Day numbers of dates, and of timestamps at midnight; MISSING for the rest."""
-    if pa.types.is_timestamp(column.type):
-        stamps = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).cast(pa.int64())
-        stamps = stamps.fill_null(1).to_numpy()
-        days = np.where(stamps % (86_400 * MICROSECONDS) == 0, stamps // (86_400 * MICROSECONDS), MISSING)
-    else:
-        days = column.cast(pa.date32()).cast(pa.int32()).fill_null(MISSING).to_numpy()
+def _in_range(days: np.ndarray) -> np.ndarray:
     return np.where((days >= EARLIEST) & (days < LATEST), days, MISSING).astype(np.int32)
 
 
-def _moment(source: SourceTable, name: str, problems: Problems) -> tuple[Moments, np.ndarray]:
-    column = source.data.column(name)
-    if _is_text(column):
-        codes, words = _dictionary(column)
-        moments, missing = _text_moments(codes, words), codes < 0
-    elif pa.types.is_timestamp(column.type):
-        missing = column.is_null().to_numpy()
-        moments = _stamp_moments(column)
-    elif pa.types.is_date(column.type):
-        missing = column.is_null().to_numpy()
-        nothing = np.zeros(len(source), bool)
-        moments = Moments(_whole_days(column), np.zeros(len(source), np.int64), nothing, nothing)
+def _day(column: _Column, frame: Frame, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    missing = column.missing()
+    if column.is_text:
+        days = spread(column.codes, _days(column.texts), MISSING)
+        bad = (days == MISSING) & (column.codes >= 0)
     else:
-        _wrong_type(source, name, problems, "dates, or dates with time")
-        nothing = np.zeros(len(source), bool)
-        return Moments(
-            np.full(len(source), MISSING, np.int32), np.zeros(len(source), np.int64), nothing, nothing
-        ), nothing
-    bad = np.flatnonzero((moments.day == MISSING) & ~missing)
-    problems.rows(
-        source,
+        _, wall, whole, _ = seconds_of(column.data)
+        days = _in_range(np.where(whole & (wall % DAY_SECONDS == 0), wall // DAY_SECONDS, MISSING))
+        bad = (days == MISSING) & ~missing
+    column.report(bad, "is not a date", "Write dates as YYYY-MM-DD, between 1900 and 2199", problems)
+    return days, missing
+
+
+def _moment(column: _Column, frame: Frame, problems: Problems) -> tuple[Moments, np.ndarray]:
+    missing = column.missing()
+    if column.is_text:
+        moments = _text_moments(column.codes, column.texts)
+        bad = (moments.day == MISSING) & (column.codes >= 0)
+    else:
+        moments = _stamp_moments(column.data, frame["contractname"].codes)
+        bad = (moments.day == MISSING) & ~missing
+    column.report(
         bad,
-        name,
         "is neither a date nor a date with time in whole seconds",
         "Write YYYY-MM-DD, or ISO 8601 such as 2024-03-08T14:45:00 (local) or 2024-03-08T20:45:00+00:00",
+        problems,
     )
     return moments, missing
 
 
-def _text_moments(codes: np.ndarray, words: pa.Array) -> Moments:
-    day, instant = _days(words), np.zeros(len(words), np.int64)
-    timed, zoned = np.zeros(len(words), bool), np.zeros(len(words), bool)
+def _text_moments(codes: np.ndarray, texts: pa.Array) -> Moments:
+    day, instant = _days(texts), np.zeros(len(texts), np.int64)
+    timed, zoned = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
     for at in np.flatnonzero(day == MISSING).tolist():
-        word = words[at].as_py()
-        if not word or not DATE.match(word) or len(word) <= 10:
+        word = texts[at].as_py()
+        if not word or not DATE.match(word) or len(word) <= 10 or PART_OF_A_SECOND.search(word):
             continue
         try:
             value = dt.datetime.fromisoformat(word)
@@ -273,36 +308,39 @@ def _text_moments(codes: np.ndarray, words: pa.Array) -> Moments:
             continue
         zoned[at] = value.tzinfo is not None
         seconds = (value if value.tzinfo else value.replace(tzinfo=dt.UTC)) - EPOCH
-        if value.microsecond == 0 and 1900 <= value.year < 2200:
-            timed[at], instant[at] = True, seconds.days * 86_400 + seconds.seconds
-            day[at] = instant[at] // 86_400
+        if 1900 <= value.year < 2200:
+            timed[at], instant[at] = True, seconds.days * DAY_SECONDS + seconds.seconds
+            day[at] = instant[at] // DAY_SECONDS
     return Moments(
-        _spread(codes, day, MISSING),
-        _spread(codes, instant, 0),
-        _spread(codes, timed, False),
-        _spread(codes, zoned, False),
+        spread(codes, day, MISSING), spread(codes, instant, 0), spread(codes, timed, False), spread(codes, zoned, False)
     )
 
 
-def _stamp_moments(column: pa.ChunkedArray) -> Moments:
-    """Timestamps. A column without zone that is midnight throughout holds dates: pandas has no other way to say so."""
-    days = _whole_days(column)
-    stamps = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).cast(pa.int64()).fill_null(1).to_numpy()
-    seconds, zoned = stamps // MICROSECONDS, column.type.tz is not None
-    dated = not zoned and bool(np.all((days != MISSING) | column.is_null().to_numpy()))
-    whole = (stamps % MICROSECONDS == 0) & (seconds >= EARLIEST * 86_400) & (seconds < LATEST * 86_400)
-    if not dated:
-        days = np.where(whole, seconds // 86_400, MISSING).astype(np.int32)
-    return Moments(days, seconds, np.full(len(days), not dated), np.full(len(days), zoned))
-
-
-def _wrong_type(source: SourceTable, name: str, problems: Problems, wanted: str) -> None:
-    problems.file(
-        source.place,
-        f"the column has the type {source.data.column(name).type}, which does not hold {wanted}",
-        f"Write it as {wanted}",
-        column=name,
+def _stamp_moments(column: pa.ChunkedArray, contracts: np.ndarray) -> Moments:
+    """Dates, or timestamps. A contract whose timestamps are all at midnight has dates: many programs know no others."""
+    instants, wall, whole, zoned = seconds_of(column)
+    midnight = wall % DAY_SECONDS == 0
+    if pa.types.is_date32(column.type):
+        timed = np.zeros(len(wall), bool)
+    else:
+        there = column.is_valid().to_numpy()
+        intraday = np.unique(contracts[there & ~(whole & midnight)])
+        timed = np.isin(contracts, intraday)
+    days = np.where(timed, instants, wall) // DAY_SECONDS
+    return Moments(
+        _in_range(np.where(whole, days, MISSING)),
+        np.where(whole, instants, 0),
+        timed & whole,
+        np.full(len(wall), zoned),
     )
 
 
-READERS = {"text": _text, "number": _number, "integer": _integer, "date": _day, "moment": _moment}
+READERS = {
+    "text": _text,
+    "words": _text,
+    "time": _text,
+    "number": _number,
+    "integer": _integer,
+    "date": _day,
+    "moment": _moment,
+}

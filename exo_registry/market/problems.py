@@ -1,22 +1,29 @@
-"""What is wrong with a pack, in words that let its author mend it: all of it in one report."""
+"""What is wrong with a pack, in sentences that let its author fix it: all of it in one report."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-# Problems of one kind, in one column of one file, that are told in full; the rest are counted.
+from exo_registry.failures import MarketDataError
+
+if TYPE_CHECKING:
+    from .pack import SourceTable
+
+# Problems of one kind, in one column of one file, that are listed in full; the rest are counted.
 SHOWN = 20
-
-
-class MarketDataError(ValueError):
-    """Market data that is asked for but not there, or a store that cannot be used; says what to do."""
+# Characters of a value that a message shows.
+LONGEST_VALUE = 100
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong. `row` counts as a person does: the line of a csv, header included; the row of a parquet file."""
+    """One thing wrong. `row` counts as a person does: the line of a csv, header included; the row of a parquet file.
+
+    row_name: the same as text, or the name of the record that the row came from.
+    """
 
     file: str
     row: int | None
@@ -24,16 +31,13 @@ class Problem:
     value: object
     message: str
     remedy: str
-    in_lines: bool = True
+    row_name: str = ""
 
     def __str__(self) -> str:
-        place = self.file
-        if self.row is not None:
-            place += f", {'line' if self.in_lines else 'row'} {self.row:,}"
-        if self.column:
-            place += f", {self.column}"
+        place = ", ".join(filter(None, (self.file, self.row_name, self.column)))
         if self.value is not None:
-            place += f" = {self.value!r}"
+            shown = repr(self.value)
+            place += f" = {shown if len(shown) <= LONGEST_VALUE else shown[:LONGEST_VALUE] + ' …'}"
         return f"{place}: {self.message}. {self.remedy}."
 
 
@@ -64,12 +68,13 @@ class Problems:
         """A problem of a whole file, or of one line that never became a row."""
         kind = message if line is None else remedy
         shown = len(self._kept.get((file, column, kind), ())) < SHOWN
-        told = [Problem(file, line, column, value, message, remedy)] if shown else []
-        self._keep(file, column, kind, 1, told)
+        row_name = "" if line is None else f"line {line:,}"
+        shown_problems = [Problem(file, line, column, value, message, remedy, row_name)] if shown else []
+        self._keep(file, column, kind, 1, shown_problems)
 
     def rows(
         self,
-        source,
+        source: "SourceTable",
         rows: Iterable[int],
         column: str,
         message: str | Callable[[int], str],
@@ -84,7 +89,7 @@ class Problems:
         key = (source.place, column, kind or (message if isinstance(message, str) else remedy))
         first = rows[: max(0, SHOWN - len(self._kept.get(key, ())))]
         value = value or (lambda row: source.value(row, column))
-        told = [
+        shown_problems = [
             Problem(
                 source.place,
                 number,
@@ -92,15 +97,15 @@ class Problems:
                 value(row),
                 message if isinstance(message, str) else message(row),
                 remedy,
-                source.in_lines,
+                source.row_name(row),
             )
             for row, number in zip(first.tolist(), source.row_numbers(first), strict=True)
         ]
-        self._keep(*key, len(rows), told)
+        self._keep(*key, len(rows), shown_problems)
 
-    def _keep(self, file: str, column: str, kind: str, count: int, told: list[Problem]) -> None:
+    def _keep(self, file: str, column: str, kind: str, count: int, shown_problems: list[Problem]) -> None:
         self.counts[file, column, kind] += count
-        self._kept.setdefault((file, column, kind), []).extend(told)
+        self._kept.setdefault((file, column, kind), []).extend(shown_problems)
 
     def lines(self) -> list[str]:
         """The report, a line a problem, and a line for those of a kind that are only counted."""

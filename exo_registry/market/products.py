@@ -2,10 +2,14 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import cast
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db.models import Field
 
-from ..models import Product
+from exo_registry.models import Product
+
 from .parse import Frame
 from .problems import Problems
 from .schema import PACK
@@ -29,15 +33,19 @@ REMEDIES = {
 
 @dataclass
 class ProductChange:
-    """A product as a pack wants it; `changed` names the fields that differ from the row in the database."""
+    """A product as a pack wants it; `changed` names the fields that differ from the row in the database.
+
+    refused: the fields that the model does not take.
+    """
 
     product: Product
     created: bool = False
     changed: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
-    def save(self, user=None) -> None:
+    def save(self, user: User | None = None) -> None:
         if self.created or self.changed:
-            self.product._history_user = user
+            self.product._history_user = user  # type: ignore[attr-defined]
             self.product.save(update_fields=None if self.created else self.changed)
 
 
@@ -47,12 +55,13 @@ def read_instruments(frame: Frame | None, problems: Problems) -> dict[str, Produ
     if frame is None:
         return changes
     seen: dict[str, int] = {}
+    spellings = {symbol.lower(): symbol for symbol in changes}
     for row in range(len(frame)):
         symbol = frame["exchangesymbol"].at(row)
         if symbol is None:
             continue
         if symbol in seen:
-            first = frame.source.row_numbers_of([seen[symbol]])[0]
+            first = frame.source.row_name(seen[symbol])
             problems.rows(
                 frame.source,
                 [row],
@@ -60,6 +69,16 @@ def read_instruments(frame: Frame | None, problems: Problems) -> dict[str, Produ
                 f"the product stands in {first} already",
                 "Keep one row a product",
             )
+            continue
+        if (known := spellings.setdefault(symbol.lower(), symbol)) != symbol:
+            problems.rows(
+                frame.source,
+                [row],
+                "exchangesymbol",
+                f"differs from {known} in case only",
+                f"Write {known}, or give the product another symbol",
+            )
+            changes[symbol] = ProductChange(Product(exchangesymbol=symbol), refused={"exchangesymbol"})
             continue
         seen[symbol] = row
         change = changes.get(symbol) or ProductChange(Product(exchangesymbol=symbol), created=True)
@@ -80,13 +99,14 @@ def _apply(change: ProductChange, frame: Frame, row: int, problems: Problems) ->
         if value is None and name in DEFAULTED:
             if not change.created:
                 continue
-            value = Product._meta.get_field(name).get_default()
+            value = _default(name)
         if getattr(product, name) != value:
             change.changed.append(name)
             setattr(product, name, value)
     try:
         product.full_clean(validate_unique=False)
     except ValidationError as error:
+        change.refused.update(error.message_dict)
         for name, messages in error.message_dict.items():
             if name in frame and _already_told(frame, row, name, problems):
                 continue
@@ -100,25 +120,42 @@ def _apply(change: ProductChange, frame: Frame, row: int, problems: Problems) ->
 
 
 def _already_told(frame: Frame, row: int, name: str, problems: Problems) -> bool:
-    number = frame.source.row_numbers_of([row])[0]
-    return any(p.file == frame.source.place and p.column == name and p.row == number for p in problems)
+    row_name = frame.source.row_name(row)
+    return any(p.file == frame.source.place and p.column == name and p.row_name == row_name for p in problems)
+
+
+def _default(name: str) -> object:
+    return cast("Field[object, object]", Product._meta.get_field(name)).get_default()
 
 
 def _value(frame: Frame, row: int, name: str) -> object:
     """A field's value; None where the cell is blank. Raises ValueError if it cannot be read."""
     column = frame[name]
     if name == "days_before_expiration":
-        return int(column[row]) if column[row] == column[row] else Product._meta.get_field(name).get_default()
+        return int(column[row]) if column[row] == column[row] else _default(name)
     if not hasattr(column, "at"):
         return float(column[row]) if column[row] == column[row] else None
     text = column.at(row)
     if name == "option_codes":
         return (text or "").split()
     if name == "rollover_months":
-        return [int(month) for month in text.split()] if text else None
+        return [_month(word) for word in text.split()] if text else None
     if name in TIMES:
-        return dt.time.fromisoformat(text) if text else None
+        return _time_of_day(text) if text else None
     return text if text or name in DEFAULTED else ""
+
+
+def _month(word: str) -> int:
+    if not word.isascii() or not word.isdigit():
+        raise ValueError(word)
+    return int(word)
+
+
+def _time_of_day(text: str) -> dt.time:
+    time = dt.time.fromisoformat(text)
+    if time.tzinfo:
+        raise ValueError("a local time has no offset")
+    return time
 
 
 def instrument_rows(products: list[Product]) -> dict[str, list]:

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .parse import MISSING, Frame, Moments
+from .arrays import MISSING, Moments
+from .parse import Frame
 from .problems import Problems
-from .references import Parents
+from .references import NO_SUCH, Parents
 
 # A key is the owner's number and, below it, the record's place in time.
 KEY_BITS = 40
@@ -116,15 +117,13 @@ def contract_rows(
 ) -> Rows:
     """The pack's records that hang on contracts or options, sorted by key."""
     owner = frame[owner_column].match(owners.names)
-    if owners.complete:
-        unknown = np.flatnonzero((owner < 0) & (frame[owner_column].codes >= 0))
-        problems.rows(
-            frame.source,
-            unknown,
-            owner_column,
-            f"no such {'option' if owners.name == 'options' else 'contract'}",
-            f"Add it to {owners.name}, or correct the name",
-        )
+    problems.rows(
+        frame.source,
+        owners.unknown(frame[owner_column]),
+        owner_column,
+        NO_SUCH[owners.name],
+        f"Add it to {owners.name}, or correct the name",
+    )
     values = {name: column for name, column in frame.columns.items() if isinstance(column, np.ndarray)}
     if "datetime" in frame:
         values = {**local_times(frame, owner, owners, zones, problems), **values}
@@ -132,20 +131,27 @@ def contract_rows(
     return _sorted(frame, owner, values, "datetime" if "datetime" in frame else "date", problems)
 
 
-def rate_rows(frame: Frame, symbols: list[str], problems: Problems) -> Rows:
-    """The pack's rates (owner: place in `symbols`): each product's own, or the same for all where none is named."""
+def rate_rows(frame: Frame, symbols: list[str], all_products: bool, problems: Problems) -> Rows:
+    """The pack's rates (owner: place in `symbols`): each product's own, or the same for all where none is named.
+
+    all_products: the pack is about no others than `symbols`.
+    """
     values = {name: column for name, column in frame.columns.items() if isinstance(column, np.ndarray)}
     if "exchangesymbol" in frame:
         text = frame["exchangesymbol"]
         owner = text.match(pa.array(symbols, pa.string()))
-        unknown = np.flatnonzero(owner < 0)
+        unknown = np.flatnonzero((owner < 0) & ~frame.unread["exchangesymbol"])
         problems.rows(
-            frame.source, unknown, "exchangesymbol", "no such product in the pack", "Name one of its instruments"
+            frame.source,
+            unknown if all_products else [],
+            "exchangesymbol",
+            "no such product in the pack",
+            "Name one of its instruments",
         )
         return _sorted(frame, owner, values, "date", problems)
-    one = _sorted(frame, np.zeros(len(frame), np.int32), values, "date", problems)
+    rows = _sorted(frame, np.zeros(len(frame), np.int32), values, "date", problems)
     owner = np.repeat(np.arange(len(symbols), dtype=np.int32), len(frame))
-    tiled = {name: np.tile(column, len(symbols)) for name, column in one.values.items()}
+    tiled = {name: np.tile(column, len(symbols)) for name, column in rows.values.items()}
     return Rows(owner, make_key(owner, tiled["date"]), tiled)
 
 
@@ -175,7 +181,7 @@ def _tell_duplicates(
             values[at] == values[at + 1] or (values[at] != values[at] and values[at + 1] != values[at + 1])
             for values in rows.values.values()
         )
-        there = frame.source.row_numbers_of([int(order[at])])[0]
+        there = frame.source.row_name(int(order[at]))
         return f"the key stands in {there} already, {'with the same' if same else 'with other'} values"
 
     names = [name for name in ("contractname", "optionname", "exchangesymbol") if name in frame]
@@ -236,8 +242,8 @@ def local_times(
 ) -> dict[str, np.ndarray]:
     """`date` (local session date) and `at` (UTC microseconds, NOWHEN for a date) of bars.
 
-    A time without an offset is on the clock of its product. One that the clock skips or shows twice, when daylight
-    saving time starts or ends, is a problem.
+    A time without an offset is on the clock of its product (zones: by symbol, those that are known). One that the
+    clock skips or shows twice, when daylight saving time starts or ends, is a problem.
     """
     moments: Moments = frame["datetime"]
     day = moments.day.copy()
@@ -247,7 +253,9 @@ def local_times(
     symbols = owners.symbols.dictionary_encode()
     product = np.where(owner >= 0, symbols.indices.to_numpy()[owner], -1)
     for code in np.unique(product[moments.timed & (product >= 0)]).tolist():
-        zone = zones[symbols.dictionary[code].as_py()]
+        zone = zones.get(symbols.dictionary[code].as_py())
+        if zone is None:
+            continue
         mine = moments.timed & (product == code)
         naive = np.flatnonzero(mine & ~moments.zoned)
         if len(naive):

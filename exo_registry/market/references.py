@@ -7,12 +7,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .parse import MISSING, Frame, Text
+from algorithms.engine.text import shorten
+from exo_registry.models import Trade
+
+from .arrays import MISSING, Text
+from .chains import check_chains
+from .parse import Frame
 from .problems import Problems
 from .products import ProductChange
 from .schema import STORE
 from .store import Partition, Snapshot
 
+LONGEST_NAME = Trade._meta.get_field("contract").max_length
+SHOWN_NAME = 80  # characters of a name that is too long, in its report
+NO_SUCH = {"instruments": "no such product", "contracts": "no such contract", "options": "no such option"}
 KEY = {"contracts": "contractname", "options": "optionname"}
 ORDER = {
     "contracts": ("exchangesymbol", "expirationdate", "contractname"),
@@ -25,8 +33,8 @@ class Parents:
     """Contracts or options, of every product, as they will be; sorted, so that each partition is one run of rows.
 
     before: the rows as they were. moved: partitions whose rows have to be written again since a contract's year of
-    expiry has changed. complete: False when the pack's own table could not be read, so that an unknown name proves
-    nothing.
+    expiry has changed. complete: False when some of the pack's own rows could not be read, so that an unknown name
+    proves nothing. unread: names of the pack whose rows were reported; what refers to them is not checked.
     """
 
     name: str
@@ -36,6 +44,14 @@ class Parents:
     changed: pa.Table
     moved: set[Partition] = field(default_factory=set)
     complete: bool = True
+    unread: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+
+    def unknown(self, text: Text) -> np.ndarray:
+        """Rows that name none of these."""
+        if not self.complete:
+            return np.array([], np.int64)
+        known = pa.concat_arrays([self.names.cast(pa.string()), self.unread])
+        return _unknown(text, known)
 
     @cached_property
     def names(self) -> pa.Array:
@@ -130,19 +146,32 @@ def _keys(table: pa.Table, key: str) -> list[tuple]:
 
 
 def read_contracts(
-    frame: Frame | None, broken: bool, products: dict[str, ProductChange], snapshot: Snapshot, problems: Problems
+    frame: Frame | None,
+    broken: bool,
+    products: dict[str, ProductChange],
+    all_products: bool,
+    snapshot: Snapshot,
+    problems: Problems,
 ) -> Parents:
-    """Check the pack's contracts; merge them with the store's."""
+    """Check the pack's contracts; merge them with the store's. all_products: there are no others than `products`."""
     if frame is None:
         parents = merge_parents("contracts", None, snapshot)
         parents.complete = not broken
         return parents
     source, symbols = frame.source, frame["exchangesymbol"]
-    unknown = _unknown(symbols, pa.array(list(products), pa.string()))
-    problems.rows(source, unknown, "exchangesymbol", "no such product", "Add it to instruments, or correct the symbol")
+    known = symbols.match(pa.array(list(products), pa.string())) >= 0
+    problems.rows(
+        source,
+        np.flatnonzero(~known & (symbols.codes >= 0)) if all_products else [],
+        "exchangesymbol",
+        NO_SUCH["instruments"],
+        "Add it to instruments, or correct the symbol",
+    )
+    _check_length(frame, "contractname", problems)
     _check_range(frame, "monthint", 1, 12, "is no month", "Use 1 to 12", problems)
     _check_range(frame, "year", 1900, 2199, "is no year", "Write the year with four digits", problems)
-    rows = _unique_rows(frame, "contractname", problems)
+    readable = known & (frame["expirationdate"] != MISSING)
+    rows, unread = _readable_rows(frame, "contractname", readable, problems)
     table = pa.table(
         {
             "exchangesymbol": symbols.arrow(),
@@ -154,7 +183,9 @@ def read_contracts(
         schema=STORE["contracts"],
     ).take(rows)
     parents = merge_parents("contracts", table, snapshot)
+    parents.unread, parents.complete = unread, frame.names_all("contractname")
     _check_owner(frame, rows, table, parents, "contractname", problems)
+    _check_case(frame, parents, problems)
     return parents
 
 
@@ -173,9 +204,9 @@ def read_options(
         return parents
     source = frame.source
     future = frame["contractname"].match(contracts.names)
-    if contracts.complete:
-        unknown = np.flatnonzero((future < 0) & (frame["contractname"].codes >= 0))
-        problems.rows(source, unknown, "contractname", "no such contract", "Add it to contracts, or correct the name")
+    unknown = contracts.unknown(frame["contractname"])
+    problems.rows(source, unknown, "contractname", NO_SUCH["contracts"], "Add it to contracts, or correct the name")
+    _check_length(frame, "optionname", problems)
     strike = frame["strikeprice"]
     problems.rows(source, np.flatnonzero(strike <= 0), "strikeprice", "a strike is above zero", "Correct it")
     right = frame["callorput"]
@@ -187,13 +218,16 @@ def read_options(
         warnings.rows(
             source, late, "expirationdate", "the option expires after its future", "Check both expiration dates"
         )
-    rows = _unique_rows(frame, "optionname", problems)
+    readable = (future >= 0) & (expiry != MISSING) & (strike > 0) & (right.codes >= 0)
+    rows, unread = _readable_rows(frame, "optionname", readable, problems)
     table = _options_table(frame, future, contracts).take(rows)
     if "optioncode" not in frame:
         table = _keep_codes(table, snapshot)
     parents = merge_parents("options", table, snapshot)
+    parents.unread, parents.complete = unread, frame.names_all("optionname")
     _check_owner(frame, rows, table, parents, "optionname", problems)
-    _check_chains(frame, parents, problems)
+    _check_case(frame, parents, problems)
+    check_chains(frame, parents.table, parents.names, problems)
     return parents
 
 
@@ -233,7 +267,7 @@ def _integers(values: np.ndarray) -> pa.Array:
 
 
 def _dates(days: np.ndarray) -> pa.Array:
-    """Dates; one that could not be read (and was reported) becomes 1970-01-01, so that the other checks go on."""
+    """Dates; 1970-01-01 for one that could not be read, whose row is left out (see `_readable_rows`)."""
     return pa.array(np.where(days == MISSING, 0, days).astype(np.int32)).cast(pa.date32())
 
 
@@ -241,6 +275,33 @@ def _check_range(frame: Frame, column: str, low: int, high: int, message: str, r
     values = frame[column]
     outside = np.flatnonzero((values < low) | (values > high))
     problems.rows(frame.source, outside, column, message, remedy)
+
+
+def _check_length(frame: Frame, column: str, problems: Problems) -> None:
+    """A name must fit where trades keep it; a database that does not enforce that would take it all the same."""
+    names = frame[column]
+    too_long = pc.greater(pc.utf8_length(names.texts), LONGEST_NAME).fill_null(False).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(_of_words(names, too_long))
+    problems.rows(
+        frame.source,
+        rows,
+        column,
+        f"the name has more than {LONGEST_NAME} characters",
+        "Use a shorter one",
+        value=lambda row: shorten(names.at(row), SHOWN_NAME),
+    )
+
+
+def _of_words(text: Text, flags: np.ndarray) -> np.ndarray:
+    """One flag a row, from one a word; False where there is no word."""
+    return np.append(flags, False)[text.codes]
+
+
+def _readable_rows(frame: Frame, column: str, readable: np.ndarray, problems: Problems) -> tuple[np.ndarray, pa.Array]:
+    """(rows, unread): the first row of each name, if it is readable, else the name. A second row is a problem."""
+    rows = _unique_rows(frame, column, problems)
+    text = frame[column]
+    return rows[readable[rows]], text.texts.take(pa.array(text.codes[rows[~readable[rows]]]))
 
 
 def _unique_rows(frame: Frame, column: str, problems: Problems) -> np.ndarray:
@@ -253,7 +314,7 @@ def _unique_rows(frame: Frame, column: str, problems: Problems) -> np.ndarray:
     def message(row: int) -> str:
         earlier = int(first[inverse[row]])
         same = all(data[name][row] == data[name][earlier] for name in data.column_names)
-        there = frame.source.row_numbers_of([earlier])[0]
+        there = frame.source.row_name(earlier)
         return f"the name stands in {there} already, {'with the same' if same else 'with other'} values"
 
     problems.rows(frame.source, again, column, message, "Keep one row a name")
@@ -281,56 +342,21 @@ def _check_owner(
     )
 
 
-def _check_chains(frame: Frame, options: Parents, problems: Problems) -> None:
-    """All options of a chain (one future, one expiration) share a code, and no two have the same terms."""
-    table = options.table
-    if not len(table):
+def _check_case(frame: Frame, parents: Parents, problems: Problems) -> None:
+    """A new name differs from every other by more than the case of letters."""
+    if not len(parents.added):
         return
-    chain = _group(table, ["contractname", "expirationdate"])
-    code = table["optioncode"].dictionary_encode().combine_chunks().indices.to_numpy()
-    mixed_chains = np.unique(chain[code != code[np.unique(chain, return_index=True)[1]][chain]])
-    # The pack's rows that stand in such a chain are named.
-    names = frame["optionname"].match(options.names)
-    mixed = np.flatnonzero((names >= 0) & np.isin(chain[names], mixed_chains))
-    problems.rows(
-        frame.source,
-        _first_of_each(mixed, chain[names[mixed]] * (code.max() + 1) + code[names[mixed]]),
-        "optioncode",
-        lambda row: "the option codes of one chain differ: " + _codes_of(table, chain == chain[names[row]]),
-        "Give all options of one future and expiration the same code",
-        value=lambda row: table["optioncode"][int(names[row])].as_py(),
-        kind="mixed",
-    )
-    terms = _group(table, ["contractname", "expirationdate", "strikeprice", "callorput"])
-    many = np.bincount(terms) > 1
-    twins = np.flatnonzero((names >= 0) & many[terms[names]])
-    problems.rows(
-        frame.source,
-        twins,
-        "optionname",
-        lambda row: (
-            "options of the same terms: "
-            + ", ".join(table["optionname"].filter(terms == terms[names[row]]).to_pylist())
-        ),
-        "Keep one name for each future, expiration, strike and right",
-        kind="twins",
-    )
+    column = KEY[parents.name]
+    folded = pc.utf8_lower(parents.names).dictionary_encode().indices.to_numpy()
+    twin = (np.bincount(folded) > 1)[folded]
+    twin &= pc.is_in(parents.names, parents.added[column].combine_chunks()).to_numpy(zero_copy_only=False)
+    if not twin.any():
+        return
+    place = frame[column].match(parents.names)
+    rows = np.flatnonzero((place >= 0) & twin[place])
 
+    def message(row: int) -> str:
+        alike = np.flatnonzero(folded == folded[place[row]])
+        return f"differs from {parents.names[int(alike[alike != place[row]][0])]} in case only"
 
-def _group(table: pa.Table, columns: list[str]) -> np.ndarray:
-    """The number of each row's combination of values."""
-    number = np.zeros(len(table), np.int64)
-    for column in columns:
-        codes = table[column].dictionary_encode().combine_chunks().indices.to_numpy().astype(np.int64)
-        number = np.unique(number * (codes.max() + 1) + codes, return_inverse=True)[1]
-    return number
-
-
-def _first_of_each(rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    return np.sort(rows[np.unique(keys, return_index=True)[1]])
-
-
-def _codes_of(table: pa.Table, chain: np.ndarray) -> str:
-    members = table.filter(chain)
-    codes = ", ".join(repr(code) for code in sorted(set(members["optioncode"].to_pylist())))
-    return f"{codes} on {members['contractname'][0]}, expiring {members['expirationdate'][0]}"
+    problems.rows(frame.source, rows, column, message, "Write both alike, or give one another name", kind="case")

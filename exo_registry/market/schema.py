@@ -1,72 +1,17 @@
 """The tables of a market pack (interchange) and of the store (at rest): columns, types, keys, partitions."""
 
-from dataclasses import dataclass
-
 import pyarrow as pa
+
+from algorithms.engine.pack_schema import HOLDS, PACK, Column
+
+__all__ = ["HOLDS", "PACK", "STORE", "Column", "partition_columns"]
 
 DAY = pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
 
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a pack. `kind`: text, number, integer, date or moment (a date, or a date with time)."""
-
-    kind: str
-    required: bool = False
-
-
-def _columns(**kinds: str) -> dict[str, Column]:
-    """`name="number!"` is a column that must be there, in every row."""
-    return {name: Column(kind.rstrip("!"), kind.endswith("!")) for name, kind in kinds.items()}
-
-
-# In the order in which tables refer to each other, which is also the order of reports and writes.
-PACK: dict[str, dict[str, Column]] = {
-    "instruments": _columns(
-        exchangesymbol="text!",
-        description="text",
-        exchange="text",
-        currency="text",
-        ticksize="number!",
-        tickvalue="number!",
-        optionticksize="number",
-        optiontickvalue="number",
-        optionstrikeincrement="number",
-        timezone="text",
-        decision_time="text",
-        execution_time="text",
-        pricing_model="text",
-        calendar="text",
-        rollover_months="text",
-        days_before_expiration="integer",
-        option_codes="text",
-    ),
-    "contracts": _columns(
-        contractname="text!", exchangesymbol="text!", year="integer!", monthint="integer!", expirationdate="date!"
-    ),
-    "options": _columns(
-        optionname="text!",
-        contractname="text!",
-        expirationdate="date!",
-        strikeprice="number!",
-        callorput="text!",
-        optioncode="text",
-    ),
-    "contracts_bars": _columns(
-        contractname="text!",
-        datetime="moment!",
-        open="number",
-        high="number",
-        low="number",
-        close="number!",
-        volume="number",
-    ),
-    "contract_settlements": _columns(contractname="text!", date="date!", settlement="number!"),
-    "options_data": _columns(optionname="text!", date="date!", impliedvol="number!", price="number"),
-    # Without exchangesymbol, rates are for all products of the pack. Exports name it only where products differ.
-    "riskfreerate": _columns(exchangesymbol="text", date="date!", rate="number!"),
-}
+# What a source may say of its rows, beside the columns: the name of the record that each came from, and, as JSON, what
+# is wrong with fields that no Arrow column can hold: {field: what it holds}.
+RECORD, REFUSED = "_record", "_refused"
 
 # At rest. Everything is partitioned by product; what belongs to a contract also by the year in which that contract
 # expires, so that valuing a late session never reads the records of contracts that are long gone.

@@ -6,27 +6,34 @@ before it starts (`settle`).
 """
 
 import contextlib
+import errno
 import fcntl
+import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
-from ..models import Revision
+from exo_registry.failures import MarketStoreError
+from exo_registry.models import Revision
+
 from .schema import STORE, partition_columns
+from .storage import filesystem, is_local, options, storage_errors, table_uri
+
+log = logging.getLogger(__name__)
 
 WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 # Readers need every version's log since the last checkpoint, and the newest recorded version may be an old one.
@@ -35,26 +42,15 @@ VACUUM_EVERY = 50  # versions of a table
 VACUUM_HOURS = 7 * 24
 LOCK_NAME = "exoweb market store"
 LISTS_KEPT = 64  # lists of files, a table and version each
+READ_AT_ONCE = 8  # files
 KEPT_OPEN = 3600.0  # seconds; `clean` may take the log entries away that a table opened long ago would read next
+
+STATISTICS = ("num_records", "min.date", "max.date")  # of a file, as Delta names them
 
 # (product, year of expiry or None): one partition of a table.
 Partition = tuple[str, int | None]
-
-
-def table_uri(table: str) -> str:
-    return f"{str(settings.MARKET_DATA_URI).rstrip('/')}/{table}"
-
-
-def is_local() -> bool:
-    return "://" not in str(settings.MARKET_DATA_URI)
-
-
-def _filesystem(table: str) -> pafs.FileSystem:
-    """Arrow's own filesystem: faster than the one that deltalake offers, and safe at the end of the process."""
-    if is_local():
-        return pafs.SubTreeFileSystem(str(Path(table_uri(table)).resolve()), pafs.LocalFileSystem())
-    filesystem, path = pafs.FileSystem.from_uri(table_uri(table))
-    return pafs.SubTreeFileSystem(path, filesystem)
+# (path, partition, statistics): one file of a table.
+File = tuple[str, Partition, dict]
 
 
 # Opening a table reads its log from the last checkpoint on (5 to 40 ms); looking at what was added since takes 1 ms.
@@ -63,11 +59,11 @@ def _filesystem(table: str) -> pafs.FileSystem:
 _guard = threading.Lock()
 _for_reading: dict[str, tuple[DeltaTable, float]] = {}
 _for_writing: dict[str, tuple[DeltaTable, float]] = {}
-_lists: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+_lists: OrderedDict[tuple[str, int], dict[str, list[File]]] = OrderedDict()
 
 
 def _newest(table: str, kept: dict[str, tuple[DeltaTable, float]]) -> DeltaTable | None:
-    """The table at its newest version; None if it was never written."""
+    """The table at its newest version; None if it was never written. Call under `storage_errors`."""
     uri, now = table_uri(table), time.monotonic()
     opened, looked = kept.pop(uri, (None, 0.0))
     try:
@@ -76,32 +72,61 @@ def _newest(table: str, kept: dict[str, tuple[DeltaTable, float]]) -> DeltaTable
                 opened.update_incremental()
                 kept[uri] = opened, now
                 return opened
-        kept[uri] = opened, _ = DeltaTable(uri), now
+        kept[uri] = opened, _ = _open(table), now
     except TableNotFoundError:
         return None
     return opened
 
 
+def _open(table: str, version: int | None = None) -> DeltaTable:
+    return DeltaTable(table_uri(table), version=version, storage_options=options())
+
+
+def _require_whole_log(table: str) -> None:
+    """An empty commit, as a full disk or a crash of the machine leaves it, reads as one that changed nothing: the files
+    that it added would be missing in silence. Raises DeltaError."""
+    log = filesystem(table).get_file_info(pafs.FileSelector("_delta_log", allow_not_found=True))
+    if empty := [entry.base_name for entry in log if entry.base_name.endswith(".json") and entry.size == 0]:
+        raise DeltaError(f"the commit {min(empty)} of its log is empty")
+
+
 def _writable(table: str) -> DeltaTable | None:
-    """Call under `lock`."""
-    return _newest(table, _for_writing)
+    """Call under `lock`. Raises MarketStoreError."""
+    with storage_errors(table):
+        if opened := _newest(table, _for_writing):
+            _require_whole_log(table)
+        return opened
 
 
-def _files_at(table: str, version: int) -> pa.Table | None:
-    """The files of a table at a version, with partitions and statistics; None if there is no such table."""
+def _files_at(table: str, version: int) -> dict[str, list[File]] | None:
+    """The files of a table at a version, by product and sorted by partition; None if there is no such table. Call under
+    `storage_errors`."""
     key = (table_uri(table), version)
     with _guard:
         if key not in _lists:
             opened = _newest(table, _for_reading)
             if opened is None:
                 return None
+            _require_whole_log(table)
             if opened.version() != version:
-                opened = DeltaTable(table_uri(table), version=version)
-            _lists[key] = pa.table(opened.get_add_actions(flatten=True))
+                opened = _open(table, version)
+            _lists[key] = _by_product(opened)
             if len(_lists) > LISTS_KEPT:
                 _lists.popitem(last=False)
         _lists.move_to_end(key)
         return _lists[key]
+
+
+def _by_product(opened: DeltaTable) -> dict[str, list[File]]:
+    # Not pa.table(…): that imports pandas, to ask whether it was given a DataFrame.
+    actions = pa.RecordBatchReader.from_stream(opened.get_add_actions(flatten=True)).read_all()
+    wanted = ("path", "partition.exchangesymbol", "partition.expiry_year", *STATISTICS)
+    files: dict[str, list[File]] = {}
+    for action in actions.select([name for name in wanted if name in actions.schema.names]).to_pylist():
+        symbol = action.pop("partition.exchangesymbol")
+        partition = symbol, action.pop("partition.expiry_year", None)
+        files.setdefault(symbol, []).append((action.pop("path"), partition, action))
+    return {symbol: sorted(rows, key=lambda file: (file[1][1] or 0, file[0])) for symbol, rows in files.items()}
 
 
 @dataclass(frozen=True)
@@ -130,27 +155,23 @@ class Snapshot:
         return cls(newest[0], newest[1], frozenset([symbol]))
 
     @cached_property
-    def _tables(self) -> dict[str, list[tuple[str, Partition, dict]]]:
+    def _tables(self) -> dict[str, list[File]]:
         return {}
 
-    def files(self, table: str) -> list[tuple[str, Partition, dict]]:
-        """(path, partition, statistics) of a table's files, sorted by partition; none if it was never written."""
+    def files(self, table: str) -> list[File]:
+        """A table's files, sorted by partition; none if it was never written."""
         if table not in self._tables:
             self._tables[table] = self._list(table)
         return self._tables[table]
 
-    def _list(self, table: str) -> list[tuple[str, Partition, dict]]:
+    def _list(self, table: str) -> list[File]:
         if table not in self.versions or not self.symbols:
             return []
-        listed = _files_at(table, self.versions[table])
-        if listed is None:
-            raise FileNotFoundError(f"the market store has no table at {table_uri(table)}; is MARKET_DATA_URI right?")
-        wanted = pa.array(sorted(self.symbols), pa.string())
-        files = [
-            (action["path"], (action["partition.exchangesymbol"], action.get("partition.expiry_year")), action)
-            for action in listed.filter(pc.is_in(listed["partition.exchangesymbol"], wanted)).to_pylist()
-        ]
-        return sorted(files, key=lambda file: (file[1][0], file[1][1] or 0, file[0]))
+        with storage_errors(table, self.symbols):
+            listed = _files_at(table, self.versions[table])
+            if listed is None:
+                raise FileNotFoundError(errno.ENOENT, "there is no such table")
+        return [file for symbol in sorted(self.symbols) for file in listed.get(symbol, ())]
 
     def read(
         self,
@@ -163,7 +184,7 @@ class Snapshot:
     ) -> pa.Table:
         """Rows of a table, partition by partition. Text comes dictionary-encoded.
 
-        symbol, years, since (a year): which partitions.
+        symbol, years, since (a year): which partitions. Raises MarketStoreError.
         """
         years = None if years is None else set(years)
         chosen = [
@@ -173,30 +194,56 @@ class Snapshot:
             and (years is None or partition[1] in years)
             and (since is None or partition[1] is None or partition[1] >= since)
         ]
-        schema = pa.schema([(field.name, _encoded(field.type)) for field in STORE[table]])
+        schema = _read_schema(table)
         columns = list(columns or schema.names)
         if not chosen:
             return pa.schema([schema.field(name) for name in columns]).empty_table()
-        texts = {field.name for field in schema if pa.types.is_dictionary(field.type)} - set(partition_columns(table))
-        form = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=texts))
-        filesystem = _filesystem(table)
-        fragments = [
-            form.make_fragment(path, filesystem, partition_expression=_condition(partition))
-            for path, partition in chosen
+        with storage_errors(table, {partition[0] for _, partition in chosen}):
+            reader = _PartitionReader(filesystem(table), schema, partition_columns(table), columns)
+            with ThreadPoolExecutor(min(len(chosen), READ_AT_ONCE)) as pool:
+                return pa.concat_tables(pool.map(reader.read, *zip(*chosen, strict=True)))
+
+
+def _read_schema(table: str) -> pa.Schema:
+    """Of what `read` returns: text is dictionary-encoded, but for what a file is partitioned by."""
+    encoded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [
+            field.with_type(encoded)
+            if field.type == pa.string() and field.name not in partition_columns(table)
+            else field
+            for field in STORE[table]
         ]
-        plain = pa.schema([STORE[table].field(f.name) if f.name in partition_columns(table) else f for f in schema])
-        return ds.FileSystemDataset(fragments, plain, form, filesystem).to_table(columns=columns)
+    )
 
 
-def _encoded(kind: pa.DataType) -> pa.DataType:
-    return pa.dictionary(pa.int32(), pa.string()) if pa.types.is_string(kind) else kind
+@dataclass(frozen=True)
+class _PartitionReader:
+    """Reads files of one table, each of one partition. pyarrow.dataset would do that, too, but it imports pandas, which
+    takes longer than reading what a plan needs."""
 
+    files: pafs.FileSystem
+    schema: pa.Schema
+    partitioned_by: Sequence[str]
+    columns: Sequence[str]
 
-def _condition(partition: Partition) -> ds.Expression:
-    condition = pc.field("exchangesymbol") == pa.scalar(partition[0])
-    if partition[1] is not None:
-        condition &= pc.field("expiry_year") == pa.scalar(partition[1], pa.int32())
-    return condition
+    def read(self, path: str, partition: Partition) -> pa.Table:
+        """The columns of one file; those that it is partitioned by are not in it."""
+        stored = [name for name in self.columns if name not in self.partitioned_by]
+        texts = [name for name in stored if pa.types.is_dictionary(self.schema.field(name).type)]
+        with pq.ParquetFile(path, filesystem=self.files, read_dictionary=texts, pre_buffer=True) as file:
+            rows = file.read(stored)
+            count = file.metadata.num_rows
+        values = dict(zip(("exchangesymbol", "expiry_year"), partition, strict=True))
+        return pa.table(
+            [
+                pa.repeat(pa.scalar(values[name], self.schema.field(name).type), count)
+                if name in self.partitioned_by
+                else rows[name].cast(self.schema.field(name).type)
+                for name in self.columns
+            ],
+            pa.schema([self.schema.field(name) for name in self.columns]),
+        )
 
 
 def _predicate(partitions: Iterable[Partition]) -> str:
@@ -223,34 +270,38 @@ def undo(table: str, snapshot: Snapshot) -> None:
     if opened is None:
         return
     recorded = snapshot.versions.get(table)
-    if recorded is None:
-        if opened.file_uris():
-            opened.delete()
-    elif opened.version() > recorded:
-        before = DeltaTable(table_uri(table), version=recorded)
-        if set(opened.file_uris()) != set(before.file_uris()):
-            opened.restore(recorded)
+    with storage_errors(table, action="written"):
+        if recorded is None:
+            if opened.file_uris():
+                opened.delete()
+        elif opened.version() > recorded:
+            before = _open(table, recorded)
+            if set(opened.file_uris()) != set(before.file_uris()):
+                opened.restore(recorded)
 
 
 def symbols_in(table: str) -> set[str]:
     """Products with rows in a table as it lies there, of deleted products too. Call under `lock`."""
     opened = _writable(table)
-    return set() if opened is None else {partition["exchangesymbol"] for partition in opened.partitions()}
+    with storage_errors(table):
+        return set() if opened is None else {partition["exchangesymbol"] for partition in opened.partitions()}
 
 
 def replace(table: str, partitions: Iterable[Partition], rows: pa.Table, source: str) -> int:
     """Put `rows` in the place of whole partitions, in one commit; returns the table's version. Call under `lock`."""
-    if _writable(table) is None:
-        _create(table)
-    write_deltalake(
-        _writable(table),
-        rows,
-        mode="overwrite",
-        predicate=_predicate(partitions),
-        writer_properties=WRITER,
-        commit_properties=CommitProperties(custom_metadata={"source": source}),
-    )
-    return _writable(table).version()
+    partitions = list(partitions)
+    with storage_errors(table, {symbol for symbol, _ in partitions}, "written"):
+        if _writable(table) is None:
+            _create(table)
+        write_deltalake(
+            _writable(table),
+            rows,
+            mode="overwrite",
+            predicate=_predicate(partitions),
+            writer_properties=WRITER,
+            commit_properties=CommitProperties(custom_metadata={"source": source}),
+        )
+        return _writable(table).version()
 
 
 def _create(table: str) -> None:
@@ -258,7 +309,12 @@ def _create(table: str) -> None:
     if is_local():
         Path(uri).mkdir(parents=True, exist_ok=True)
     DeltaTable.create(
-        uri, schema=STORE[table], mode="ignore", partition_by=partition_columns(table), configuration=CONFIGURATION
+        uri,
+        schema=STORE[table],
+        mode="ignore",
+        partition_by=partition_columns(table),
+        configuration=CONFIGURATION,
+        storage_options=options(),
     )
 
 
@@ -274,19 +330,26 @@ def clean() -> None:
             opened = _writable(table)
             if opened is None:
                 continue
-            opened.vacuum(dry_run=False)
-            # After an undone import the version in use is not the newest one, and needs the log up to it.
-            opened = _writable(table)
-            if snapshot.versions.get(table) == opened.version():
-                opened.create_checkpoint()
-                opened.cleanup_metadata()
+            with storage_errors(table, action="written"):
+                opened.vacuum(dry_run=False)
+                # After an undone import the version in use is not the newest one, and needs the log up to it.
+                opened = _writable(table)
+                if snapshot.versions.get(table) == opened.version():
+                    opened.create_checkpoint()
+                    opened.cleanup_metadata()
 
 
 def tidy(table: str) -> None:
-    """Now and then, remove files that no version of the last week uses. Call under `lock`, after the Revision rows."""
-    opened = _writable(table)
-    if opened is not None and opened.version() % VACUUM_EVERY == VACUUM_EVERY - 1:
-        opened.vacuum(retention_hours=VACUUM_HOURS, dry_run=False)
+    """Now and then, remove files that no version of the last week uses. Call under `lock`, after the Revision rows.
+
+    The import is in the store by then, so what goes wrong here is logged and no more: the next one removes them."""
+    try:
+        opened = _writable(table)
+        if opened is not None and opened.version() % VACUUM_EVERY == VACUUM_EVERY - 1:
+            with storage_errors(table, action="written"):
+                opened.vacuum(retention_hours=VACUUM_HOURS, dry_run=False)
+    except MarketStoreError as error:
+        log.warning("old files stay: %s", error)
 
 
 @contextmanager
@@ -298,7 +361,8 @@ def lock() -> Iterator[None]:
         try:
             yield
         finally:
-            with connection.cursor() as cursor:
+            # A lost connection has taken the lock along; what went wrong before is what to tell.
+            with contextlib.suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [LOCK_NAME])
         return
     folder = Path(settings.MARKET_DATA_URI) if is_local() else settings.HOME

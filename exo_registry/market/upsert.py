@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..models import Product
+from exo_registry.models import Product
+
 from .records import NOWHEN, Rows, local_clock, make_key
 from .references import Parents
 from .schema import INSTANT, STORE
@@ -159,13 +160,13 @@ def codes_in(column: pa.ChunkedArray, names: pa.Array) -> np.ndarray:
     chunks = [chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode() for chunk in column.chunks]
     if not chunks:
         return np.empty(0, np.int32)
-    # Looking up the words of all chunks at once builds the index of names only once.
-    words = pa.concat_arrays([chunk.dictionary for chunk in chunks])
-    places = pc.index_in(words, names).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    # Looking up the texts of all chunks at once builds the index of names only once.
+    texts = pa.concat_arrays([chunk.dictionary for chunk in chunks])
+    places = _filled(pc.index_in(texts, names), -1)
     ends = np.cumsum([len(chunk.dictionary) for chunk in chunks])
     return np.concatenate(
         [
-            places[end - len(chunk.dictionary) : end][chunk.indices.to_numpy(zero_copy_only=False)]
+            places[end - len(chunk.dictionary) : end][_filled(chunk.indices, -1)]
             for chunk, end in zip(chunks, ends.tolist(), strict=True)
         ]
     )
@@ -176,11 +177,24 @@ def sort_rows(rows: Rows) -> Rows:
 
 
 def numpy_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Days as int32, instants as int64 microseconds, numbers as they are; NOWHEN and nan where there is none."""
     if pa.types.is_date(column.type):
-        return column.cast(pa.int32()).to_numpy()
+        return _filled(column.cast(pa.int32()).combine_chunks(), NOWHEN)
     if pa.types.is_timestamp(column.type):
-        return pc.fill_null(column.cast(pa.int64()), NOWHEN).to_numpy()
-    return column.to_numpy()
+        return _filled(column.cast(pa.int64()).combine_chunks(), NOWHEN)
+    return _filled(column.combine_chunks(), np.nan)
+
+
+def _filled(column: pa.Array, missing: float) -> np.ndarray:
+    """Numbers, with `missing` where there is none. Arrow's `fill_null` and `to_numpy` do that, too, but import pandas,
+    which takes longer than all that a plan reads."""
+    if not len(column):
+        return np.empty(0, column.type.to_pandas_dtype())
+    values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    values = values[column.offset : column.offset + len(column)]
+    if not column.null_count:
+        return values
+    return np.where(_filled(column.is_valid().cast(pa.uint8()), 0), values, missing)
 
 
 def _value_columns(table: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""What exoweb keeps in its database. Market data itself is in Delta tables (`market_store`)."""
+"""What exoweb keeps in its database. Market data itself is in Delta tables (`exo_registry.market`)."""
 
+from .code import CodeVersion
 from .event import Event
 from .exo import Definition, Gap, Point, Series, Trade
 from .notification import NotifierState
@@ -8,6 +9,7 @@ from .run import Run, Status, Step
 from .token import Scope, Token
 
 __all__ = [
+    "CodeVersion",
     "Definition",
     "Event",
     "Feed",

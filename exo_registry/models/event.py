@@ -19,7 +19,7 @@ class Event(models.Model):
     time = models.DateTimeField(auto_now_add=True, db_index=True)
     level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
     kind = models.CharField(
-        max_length=32, help_text="import, run, step, online, delay, worker, registry, notify, prune"
+        max_length=32, help_text="import, run, step, online, delay, worker, registry, notify, prune, login"
     )
     message = models.TextField()
     run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.CASCADE, related_name="events")

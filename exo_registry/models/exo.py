@@ -1,17 +1,33 @@
 """EXO definitions and what is computed from them: series, points, trades, gaps."""
 
-from django.core.validators import MinValueValidator, RegexValidator
+from collections.abc import Iterable
+from typing import TypeVar
+
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
+from .bounds import COST, validate_text
+from .columns import Columns
 from .product import Product
+
+Symbol = TypeVar("Symbol")
+
+
+def meant_products(named: Iterable[Symbol], active: Iterable[Symbol]) -> list[Symbol]:
+    """The products that a definition means: those that it names, active or not; one that names none, all active ones.
+
+    Rows or symbols alike: drafts of definitions have symbols. `SeriesQuerySet.in_calculation` says the same in SQL.
+    """
+    return list(named) or list(active)
 
 
 class Definition(models.Model):
     """An EXO: an algorithm by dotted path, with parameters, on some products.
 
-    `exo_registry.catalogue` loads and validates the algorithm; a definition alone computes nothing.
+    `exo_registry.definitions.catalogue` loads and validates the algorithm; a definition alone computes nothing.
     """
 
     name = models.CharField(
@@ -35,18 +51,18 @@ class Definition(models.Model):
         "cost per future",
         null=True,
         blank=True,
-        validators=[MinValueValidator(0.0)],
+        validators=[COST],
         help_text="Per contract and side, in the product's currency. Empty: the product's own.",
     )
     cost_option = models.FloatField(
         "cost per option",
         null=True,
         blank=True,
-        validators=[MinValueValidator(0.0)],
+        validators=[COST],
         help_text="Per contract and side, in the product's currency. Empty: the product's own.",
     )
     enabled = models.BooleanField(default=True, help_text="Planned by backfills and online runs.")
-    notes = models.TextField(blank=True)
+    notes = models.TextField(blank=True, validators=[validate_text])
 
     history = HistoricalRecords(m2m_fields=[products])
 
@@ -58,10 +74,73 @@ class Definition(models.Model):
         return self.name
 
 
+# What `exo_registry.series.assessment` reads of a series and of its definition.
+ASSESSED = (
+    "id",
+    "definition_id",
+    "product_id",
+    "direction",
+    "name",
+    "start",
+    "last_session",
+    "points_count",
+    "gaps_count",
+    "algorithm",
+    "algorithm_hash",
+    "parameters",
+    "product_rules",
+    "market_revision",
+    "dependencies",
+    "computed_at",
+)
+ASSESSED_OF_DEFINITION = ("id", "name", "algorithm", "parameters", "cost_future", "cost_option", "enabled")
+
+
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def in_calculation(self) -> "SeriesQuerySet":
+        """Those that runs compute: the definition is enabled and means the product, and the product is active.
+
+        Which products a definition means: `meant_products`.
+        """
+        named = Definition.products.through.objects.filter(definition=OuterRef("definition"))
+        means = ~Exists(named) | Exists(named.filter(product=OuterRef("product")))
+        return self.filter(means, definition__enabled=True, product__active=True)
+
+    def light(self, *also: str, products: Iterable[Product] = ()) -> "list[Series]":
+        """The series with what their assessment reads and the fields `also`, for lists of thousands.
+
+        They share one object a definition, a product (`products`: those at hand, which are not read again) and a JSON
+        value: nothing may change these in place. Every other field takes a query a series.
+        """
+        columns = Columns(Series, (*ASSESSED, *also))
+        of_definition = Columns(Definition, ASSESSED_OF_DEFINITION, "definition__")
+        database, definitions, series = self.db, dict[int, Definition](), []
+        for values in self.values_list(*columns.expressions, *of_definition.expressions):
+            row = columns.row(database, values[: len(columns)])
+            pk = row.definition_id
+            if pk not in definitions:
+                definitions[pk] = of_definition.row(database, values[len(columns) :])
+            Series.definition.field.set_cached_value(row, definitions[pk])
+            series.append(row)
+        return _with_products(series, {product.pk: product for product in products})
+
+
+def _with_products(series: "list[Series]", known: dict[int, Product]) -> "list[Series]":
+    """The series with their products; without those that have been deleted since they were read."""
+    if unknown := {row.product_id for row in series}.difference(known):
+        known = known | Product.objects.in_bulk(unknown)
+    complete = []
+    for row in series:
+        if product := known.get(row.product_id):
+            Series.product.field.set_cached_value(row, product)
+            complete.append(row)
+    return complete
+
+
 class Series(models.Model):
     """Definition x product x direction: the thing that has points.
 
-    The lineage fields say what the points were computed from; `runs.plan` compares them with
+    The lineage fields say what the points were computed from; `exo_registry.series.lineage` compares them with
     what holds now. `state` lets the newest session be added without loading history.
     """
 
@@ -84,6 +163,12 @@ class Series(models.Model):
     state = models.JSONField(null=True, blank=True)
 
     # Lineage.
+    algorithm = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="Path of the algorithm that computed the points; empty: not recorded.",
+    )
     algorithm_hash = models.CharField(max_length=64, blank=True)
     parameters = models.JSONField(null=True, blank=True)
     product_rules = models.JSONField(null=True, blank=True)
@@ -91,6 +176,8 @@ class Series(models.Model):
     dependencies = models.JSONField(default=dict, blank=True, help_text="Series read, with their generation.")
     generation = models.PositiveIntegerField(default=0, help_text="Raised when stored points are replaced.")
     computed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SeriesQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "series"
@@ -142,7 +229,7 @@ class Trade(models.Model):
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="trades", db_index=False)
     date = models.DateField()
     number = models.PositiveSmallIntegerField()
-    contract = models.CharField(max_length=64)
+    contract = models.CharField(max_length=200, help_text="The longest name that an import of market data takes.")
     qty = models.FloatField()
     price = models.FloatField()
     value = models.FloatField()

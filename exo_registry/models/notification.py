@@ -1,4 +1,4 @@
-"""What the notifier remembers between two digests; `exo_registry.notify` reads and writes it."""
+"""What the notifier remembers between two digests; `exo_registry.operations.notifications` reads and writes it."""
 
 from django.db import models
 
@@ -9,9 +9,9 @@ class NotifierState(models.Model):
     ONLY = 1
 
     checked = models.DateTimeField(null=True, blank=True, help_text="Events up to here have been read.")
-    pending = models.JSONField(default=dict, help_text="Problems found and not told yet, by subject.")
-    open = models.JSONField(default=dict, help_text="Problems told and not over, by subject.")
-    over = models.JSONField(default=dict, help_text="Problems that were told and are over, which was not told yet.")
+    pending = models.JSONField(default=dict, help_text="Problems found and not reported yet, by subject.")
+    open = models.JSONField(default=dict, help_text="Problems reported and not over, by subject.")
+    over = models.JSONField(default=dict, help_text="Problems reported whose end is not reported yet, by subject.")
     last_sent = models.DateTimeField(null=True, blank=True)
     streak = models.PositiveSmallIntegerField(default=0, help_text="Messages since the last quiet hours.")
     failed_at = models.DateTimeField(null=True, blank=True, help_text="When sending last failed; empty: it works.")

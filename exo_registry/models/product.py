@@ -1,17 +1,23 @@
 """Products and the revisions of their market data."""
 
 import datetime as dt
-import re
 import zoneinfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
+from algorithms.engine import patterns
+from algorithms.engine.text import shorten
+
+from .bounds import COST, POSITIVE, Between, validate_text
+
 ALL_MONTHS = list(range(1, 13))
+MOST_OPTION_CODES = 100
 
 
 def all_months() -> list[int]:
@@ -21,7 +27,7 @@ def all_months() -> list[int]:
 def validate_timezone(name: str) -> None:
     try:
         zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder of zones is an OSError
         raise ValidationError(f"{name!r} is not an IANA time zone; an example is America/Chicago.") from error
 
 
@@ -35,11 +41,15 @@ def validate_months(months: list) -> None:
 def validate_option_codes(codes: list) -> None:
     if not isinstance(codes, list) or any(not isinstance(code, str) for code in codes):
         raise ValidationError('Option codes are a list of regular expressions, such as ["^EW$", "^$"]; [] takes all.')
+    if len(codes) > MOST_OPTION_CODES:
+        raise ValidationError(f"There are {len(codes)} option codes; at most {MOST_OPTION_CODES} are taken.")
     for code in codes:
+        validate_text(code)
         try:
-            re.compile(code)
-        except re.error as error:
-            raise ValidationError(f"Option code {code!r} is not a regular expression: {error}.") from error
+            patterns.check(code)
+        except ValueError as error:
+            shown = shorten(code, patterns.LONGEST)
+            raise ValidationError(f"Option code {shown!r} cannot be used: {error}.") from error
 
 
 def validate_calendar(code: str) -> None:
@@ -61,16 +71,22 @@ class Product(models.Model):
     )
 
     exchangesymbol = models.CharField("symbol", max_length=16, unique=True, validators=[symbol_validator])
-    description = models.CharField(max_length=200, blank=True)
-    exchange = models.CharField(max_length=32, blank=True)
+    description = models.CharField(max_length=200, blank=True, validators=[validate_text])
+    exchange = models.CharField(max_length=32, blank=True, validators=[validate_text])
     currency = models.CharField(
         max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}\Z", "An ISO 4217 code, such as USD.")]
     )
-    ticksize = models.FloatField("tick size", help_text="Smallest price move of the future.")
-    tickvalue = models.FloatField("tick value", help_text="Worth of one tick of one contract, in the currency.")
-    optionticksize = models.FloatField("option tick size", null=True, blank=True, help_text="Empty: as the future.")
-    optiontickvalue = models.FloatField("option tick value", null=True, blank=True, help_text="Empty: as the future.")
-    optionstrikeincrement = models.FloatField("option strike increment", null=True, blank=True)
+    ticksize = models.FloatField("tick size", validators=[POSITIVE], help_text="Smallest price move of the future.")
+    tickvalue = models.FloatField(
+        "tick value", validators=[POSITIVE], help_text="Worth of one tick of one contract, in the currency."
+    )
+    optionticksize = models.FloatField(
+        "option tick size", null=True, blank=True, validators=[POSITIVE], help_text="Empty: as the future."
+    )
+    optiontickvalue = models.FloatField(
+        "option tick value", null=True, blank=True, validators=[POSITIVE], help_text="Empty: as the future."
+    )
+    optionstrikeincrement = models.FloatField("option strike increment", null=True, blank=True, validators=[POSITIVE])
     timezone = models.CharField(max_length=64, default="America/Chicago", validators=[validate_timezone])
     decision_time = models.TimeField(
         default=dt.time(14, 45), help_text="Local time at which a session's prices are taken."
@@ -90,7 +106,9 @@ class Product(models.Model):
         help_text="Futures months that are held, such as [3, 6, 9, 12].",
     )
     days_before_expiration = models.PositiveSmallIntegerField(
-        default=2, help_text="Roll when a held contract has this many calendar days to expiry, or fewer."
+        default=2,
+        validators=[Between(0, 366)],
+        help_text="Roll when a held contract has this many calendar days to expiry, or fewer.",
     )
     option_codes = models.JSONField(
         default=list,
@@ -100,32 +118,42 @@ class Product(models.Model):
         'such as ["^EW$", "^$"]; [] takes all.',
     )
     futures_limit = models.PositiveSmallIntegerField(
-        default=4, validators=[MinValueValidator(1)], help_text="How many of the nearest futures are looked at."
+        default=4, validators=[Between(1, 100)], help_text="How many of the nearest futures are looked at."
     )
     strikes_limit = models.PositiveSmallIntegerField(
         default=20,
-        validators=[MinValueValidator(1)],
+        validators=[Between(1, 1000)],
         help_text="How many strikes on each side of the money are looked at.",
     )
     cost_future = models.FloatField(
         "cost per future",
         default=0.0,
-        validators=[MinValueValidator(0.0)],
+        validators=[COST],
         help_text="Per contract and side, in the currency.",
     )
     cost_option = models.FloatField(
         "cost per option",
         default=0.0,
-        validators=[MinValueValidator(0.0)],
+        validators=[COST],
         help_text="Per contract and side, in the currency.",
     )
     active = models.BooleanField(default=False, help_text="In calculation: planned by backfills and online runs.")
-    synthetic = models.BooleanField(default=False, help_text="Made-up demonstration data; labelled wherever it shows.")
+    synthetic = models.BooleanField(
+        default=False, help_text="Synthetic data of the demonstration; labelled wherever it shows."
+    )
 
     history = HistoricalRecords()
 
     class Meta:
         ordering = ["exchangesymbol"]
+        constraints = [
+            # Folders of market data are named after it, and some file systems do not tell ES from es.
+            models.UniqueConstraint(
+                Lower("exchangesymbol"),
+                name="product_symbol_once_whatever_case",
+                violation_error_message="There is a product with this symbol already, in other case.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.exchangesymbol
@@ -134,15 +162,9 @@ class Product(models.Model):
         return reverse("product", args=[self.exchangesymbol])
 
     def clean(self) -> None:
-        errors = {}
-        for name in ("ticksize", "tickvalue", "optionticksize", "optiontickvalue", "optionstrikeincrement"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                errors[name] = "Must be above zero."
         if (self.optionticksize is None) != (self.optiontickvalue is None):
-            errors["optiontickvalue"] = "Give both the option tick size and the option tick value, or neither."
-        if errors:
-            raise ValidationError(errors)
+            message = "Give both the option tick size and the option tick value, or neither."
+            raise ValidationError({"optiontickvalue": message})
 
     @property
     def point_value(self) -> float:

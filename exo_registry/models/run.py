@@ -1,10 +1,10 @@
-"""Runs and their steps: what was asked for, who works on it, how far it is (DESIGN, section 10)."""
+"""Runs and their steps: what was asked for, who works on it, how far it is."""
 
 import datetime as dt
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, F, Q, Sum
 from django.urls import reverse
 
 from .exo import Series
@@ -24,6 +24,28 @@ class Status(models.TextChoices):
 
 ACTIVE = (Status.WAITING, Status.RUNNING)
 ENDED = (Status.DONE, Status.FAILED, Status.SKIPPED, Status.CANCELLED)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def with_counts(self) -> "RunQuerySet":
+        """With their user and what their steps add up to, the newest first.
+
+        The order is said here because Django leaves a model's own order out of a query that groups.
+        """
+        return (
+            self.select_related("user")
+            .order_by("-pk")
+            .annotate(
+                steps_total=Count("steps"),
+                steps_ended=Count("steps", filter=Q(steps__status__in=ENDED)),
+                steps_failed=Count("steps", filter=Q(steps__status=Status.FAILED)),
+                sessions_done=Sum("steps__sessions_done", default=0),
+                # Since the run, or its retry, began: what its pace follows from.
+                sessions_timed=Sum("steps__sessions_done", filter=Q(steps__started__gte=F("started")), default=0),
+                sessions_total=Sum("steps__sessions_total", default=0),
+                gaps=Sum("steps__gaps", default=0),
+            )
+        )
 
 
 class Run(models.Model):
@@ -58,6 +80,8 @@ class Run(models.Model):
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)
 
+    objects = RunQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created", "-id"]
         permissions = [("start_run", "Can start runs"), ("cancel_run", "Can cancel and retry runs")]
@@ -67,6 +91,14 @@ class Run(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("run", args=[self.pk])
+
+    @property
+    def requested_by(self) -> str:
+        """Who or what asked for the run, for people: "vera (page)", "a shell command"."""
+        if self.user:
+            return f"{self.user} ({self.source})"
+        unattended: dict[str, str] = {self.Source.SHELL: "a shell command", self.Source.SCHEDULE: "the schedule"}
+        return unattended.get(self.source, f"a deleted user ({self.source})")
 
     @property
     def is_active(self) -> bool:
@@ -79,7 +111,7 @@ class Run(models.Model):
 
 
 class Step(models.Model):
-    """One series of a run. Whoever holds `lease_token` may write; `runs.tasks` claims and renews it."""
+    """One series of a run. Whoever holds `lease_token` may write; `exo_registry.runs.lease` claims and renews it."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="steps")
@@ -94,11 +126,11 @@ class Step(models.Model):
     rows_written = models.PositiveIntegerField(default=0, help_text="Points added, changed or removed.")
     warnings = models.JSONField(default=list, blank=True)
     error = models.TextField(blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0, help_text="Claims so far, but for those given back.")
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="Claims so far, without those requeued.")
     faults = models.PositiveSmallIntegerField(
-        default=0, help_text="Workers lost on it while no other step's was: what it is given up for."
+        default=0, help_text="Workers that were gone while no other step's was: it fails after a few."
     )
-    lost = models.DateTimeField(null=True, blank=True, help_text="When its worker was last lost.")
+    orphaned_at = models.DateTimeField(null=True, blank=True, help_text="When its worker was last found gone.")
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True, help_text="Host and process that hold, or held, the lease.")

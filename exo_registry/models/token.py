@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from .bounds import SENSIBLE_TIME, validate_text
+
 
 class Scope(models.TextChoices):
     """What a token may be used for."""
@@ -36,7 +38,9 @@ class Token(models.Model):
         Scope.RUNS: "exo_registry.start_run",
     }
 
-    name = models.CharField(max_length=64, unique=True, help_text="What uses it, such as settlement feed.")
+    name = models.CharField(
+        max_length=64, unique=True, validators=[validate_text], help_text="What uses it, such as settlement feed."
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens", help_text="Whom it acts as."
     )
@@ -44,7 +48,7 @@ class Token(models.Model):
     # The keys are random and long, so that a plain hash cannot be turned back by guessing.
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created = models.DateTimeField(auto_now_add=True)
-    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires = models.DateTimeField(null=True, blank=True, validators=[SENSIBLE_TIME], help_text="Empty: never.")
     last_used = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -80,5 +84,5 @@ class Token(models.Model):
 
     def allows(self, scope: str) -> bool:
         """Whether it may be used for a scope: it has it, and its user (still) has the permission."""
-        permission = self.PERMISSIONS[scope]
+        permission = self.PERMISSIONS[Scope(scope)]
         return scope in self.scopes and (permission is None or self.user.has_perm(permission))

@@ -1,6 +1,6 @@
-"""Runs: what is computed, when, by whom, and what became of it (DESIGN: runs).
+"""Runs: what is computed, when, by which worker, and what became of it.
 
-order -> plan (what a run will compute) -> tasks (what a worker picks up) -> compute (one series, stored);
-lease guards every write of a worker; control is what an operator and the reconciler do; online and freshness read
-the same plan rules and lineage. The database owns the truth, the task queue only rings.
+plan (what a run will compute) -> worker (what a task does) -> compute (one series, stored); lease guards every write of
+a worker; control is what an operator and the reconciler do; online starts runs for new sessions by the same plan.
+The database is the source of truth, the task queue only starts workers.
 """

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from django.db import transaction
@@ -13,13 +14,16 @@ from algorithms.engine.history import History
 from algorithms.engine.loop import PointRow, Result, run
 from algorithms.engine.market import Market
 from algorithms.engine.session import TradeRow
-from exo_registry import bulk, catalogue, market_store
-from exo_registry.models import Gap, Point, Product, Run, Series, Status, Step, Trade
+from exo_registry import market as market_store
+from exo_registry.code import loaded_code
+from exo_registry.definitions import catalogue
+from exo_registry.market.session_lists import Calendar, calendars
+from exo_registry.models import CodeVersion, Gap, Point, Product, Run, Series, Status, Step, Trade, bulk
+from exo_registry.series import lineage
+from exo_registry.series.assessment import State, assess
 
-from . import lineage
 from .lease import Lease
 from .plan import span_of
-from .sessions import Calendar, calendars
 from .stages import Stages
 
 SPARKLINE = 60
@@ -31,7 +35,15 @@ GAP_COLUMNS = ("date", "reason")
 
 
 class CannotCompute(Exception):
-    """The step fails for a reason that an operator can understand and mend; the message says it."""
+    """The step fails for a reason that an operator can understand and fix; the message says it."""
+
+
+class Retired(Exception):
+    """The series is not in calculation any more; the message says why."""
+
+
+class CodeChanged(Exception):
+    """The algorithm's code on disk is no longer what the step was computed with; the message says it."""
 
 
 class Markets:
@@ -40,10 +52,13 @@ class Markets:
     def __init__(self, product: Product, stages: Stages | None = None) -> None:
         self.product = product
         self.stages = stages or Stages()
-        self.calendar: Calendar = calendars([product])[product.pk]
         self._whole: Market | None = None
         self._recent: tuple[dt.date, set[str], Market] | None = None
         self._held: set[str] = set()
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        return calendars([self.product])[self.product.pk]
 
     def whole(self) -> Market:
         if self._whole is None:
@@ -73,7 +88,9 @@ class Computed:
     start: dt.date
     last_session: dt.date
     result: Result
+    algorithm: str
     algorithm_hash: str
+    modules: dict[str, str]
     parameters: dict
     rules: dict
     revision: int
@@ -90,21 +107,26 @@ class Written:
 
 
 def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]) -> Computed:
-    """Compute the sessions that the step is for. Raises CannotCompute, or what `on_session` raises.
+    """Compute the sessions that the step is for. Raises CannotCompute, CodeChanged, Retired, or what
+    `on_session` raises.
 
     Looks again at what the plan found, since time has passed: a series that has gone stale is rebuilt.
     """
     series = Series.objects.select_related("definition").get(pk=step.series_id)
     series.product = markets.product
+    assessment = assess([series], code_hash=catalogue.loaded_hash)[series.pk]
+    if assessment.state == State.RETIRED:
+        raise Retired(assessment.why)
     try:
         algorithm = lineage.algorithm_of(series)
-        code = catalogue.source_hash(series.definition.algorithm)
+        code = catalogue.loaded_hash(series.definition.algorithm)
     except catalogue.CatalogueError as error:
         raise CannotCompute(str(error)) from error
+    _require_loadable(series.definition.algorithm, code)
     if not markets.calendar:
         raise CannotCompute(f"{markets.product} has no complete session of market data. Import some with importmarket.")
     reads = _dependencies(series, algorithm)
-    rebuild = step.from_start or series.last_session is None or bool(lineage.staleness([series])[series.pk])
+    rebuild = step.from_start or series.last_session is None or bool(assessment.causes)
     request = step.run
     if series.last_session is None and request.start is None:
         raise CannotCompute("never backfilled: say from which date (From; in the shell -B)")
@@ -114,7 +136,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         start=request.start,
         until=request.until,
         reset=request.mode == Run.Mode.RESET and step.from_start,
-        limits=[one.last_session for one in reads.values()],
+        limits=[row.last_session for row in reads.values()],
     )
     state = None if rebuild else series.state
     first = span.first if rebuild else series.last_session + dt.timedelta(days=1)
@@ -136,11 +158,13 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         start=span.first,
         last_session=sessions[-1].item() if len(sessions) else series.last_session or span.last,
         result=result,
+        algorithm=series.definition.algorithm,
         algorithm_hash=code,
+        modules=catalogue.loaded_modules(series.definition.algorithm),
         parameters=lineage.parameters_record(algorithm),
         rules=lineage.rules_record(series),
         revision=markets.calendar.revision,
-        dependencies={one.name: one.generation for one in reads.values()},
+        dependencies={row.name: row.generation for row in reads.values()},
     )
 
 
@@ -154,18 +178,18 @@ def _dependencies(series: Series, algorithm: Algorithm) -> dict[str, Series]:
     """The series read, by label. Their generation is noted before their points are read, so that a change in
     between leaves this series stale rather than wrong."""
     names = dict(zip(algorithm.needs(), lineage.needed_names(series, algorithm), strict=True))
-    found = {one.name: one for one in Series.objects.filter(name__in=names.values())}
+    known = {row.name: row for row in Series.objects.filter(name__in=names.values())}
     for name in names.values():
-        if name not in found or found[name].last_session is None:
+        if name not in known or known[name].last_session is None:
             raise CannotCompute(f"it reads {name}, which has not been computed: backfill that series first")
-    return {label: found[name] for label, name in names.items()}
+    return {label: known[name] for label, name in names.items()}
 
 
 def _histories(algorithm: Algorithm, reads: dict[str, Series], state: dict | None) -> dict[str, History]:
     """Points of the series read; with a state, those after it, so that a day costs the same however long they are."""
     histories = {}
-    for label, one in reads.items():
-        points = Point.objects.filter(series=one)
+    for label, read in reads.items():
+        points = Point.objects.filter(series=read)
         if state is not None and label not in algorithm.reads:
             points = points.filter(date__gt=state["session"])
         rows = list(points.order_by("date").values_list("date", "exo"))
@@ -176,7 +200,10 @@ def _histories(algorithm: Algorithm, reads: dict[str, Series], state: dict | Non
 
 
 def store(computed: Computed, lease: Lease) -> Written:
-    """Store all of it in one transaction, or nothing. Raises LostLease if the step is no longer held."""
+    """Store all of it in one transaction, or nothing.
+
+    Raises LeaseGone if the step is no longer held, CodeChanged if the code has changed since it was loaded.
+    """
     result = computed.result
     with transaction.atomic():
         lease.end(
@@ -184,13 +211,13 @@ def store(computed: Computed, lease: Lease) -> Written:
             sessions_done=len(result.points) + len(result.gaps),
             sessions_total=len(result.points) + len(result.gaps),
             gaps=len(result.gaps),
-            warnings=[f"{date}: {words}" for date, words in result.warnings[:WARNINGS_KEPT]],
+            warnings=[f"{date}: {message}" for date, message in result.warnings[:WARNINGS_KEPT]],
         )
         series = Series.objects.select_for_update().get(pk=computed.series.pk)
-        points = [_point_row(row) for row in result.points]
+        points, trades = _stored_rows(result.points), _stored_rows(result.trades)
         rows = (
             (Point, POINT_COLUMNS, 1, points),
-            (Trade, TRADE_COLUMNS, 2, result.trades),
+            (Trade, TRADE_COLUMNS, 2, trades),
             (Gap, GAP_COLUMNS, 1, result.gaps),
         )
         write = _replace if computed.rebuilt else _insert
@@ -200,13 +227,39 @@ def store(computed: Computed, lease: Lease) -> Written:
         _describe(series, computed, points)
         series.save()
         Step.objects.filter(pk=lease.step.pk).update(rows_written=len(changed))
+        CodeVersion.objects.bulk_create(
+            [CodeVersion(hash=computed.algorithm_hash, modules=computed.modules)], ignore_conflicts=True
+        )
+        _require_same_code(computed)
     return Written(len(changed), len(traded), len(result.gaps))
 
 
-def _point_row(row: tuple) -> tuple:
-    # Adding 0.0 turns -0.0 into 0.0: SQLite does so by itself, and both databases must hold the same.
-    date, exo, delta, rolled, *rest = row
-    return (date, exo + 0.0, delta + 0.0, bool(rolled), *rest)
+def _stored_rows(rows: list[tuple]) -> list[tuple]:
+    """Rows as both databases keep them. Adding 0.0 turns -0.0 into 0.0, which SQLite does by itself."""
+    return [tuple([value + 0.0 if type(value) is float else value for value in row]) for row in rows]
+
+
+def _require_loadable(path: str, loaded: str) -> None:
+    """Raise CodeChanged if the code on disk is not what is loaded, and CannotCompute if no process could load it."""
+    try:
+        if catalogue.source_hash(path) == loaded:
+            return
+    except catalogue.CatalogueError as error:
+        raise CannotCompute(str(error)) from error
+    if unusable := loaded_code.unusable():
+        raise CannotCompute(f"{', '.join(unusable)}: the file is gone or is not Python; put it right, then try again")
+    raise CodeChanged(f"the code of {path} changed while it was loaded")
+
+
+def _require_same_code(computed: Computed) -> None:
+    """Raise CodeChanged unless what ran is what is on disk: modules that came to be imported while it ran, too."""
+    path = computed.series.definition.algorithm
+    try:
+        hashes = {computed.algorithm_hash, catalogue.loaded_hash(path), catalogue.source_hash(path)}
+    except catalogue.CatalogueError as error:
+        raise CodeChanged(str(error)) from error
+    if len(hashes) > 1:
+        raise CodeChanged(f"the code of {path} changed while it was computed")
 
 
 def _insert(model: type, series: Series, columns: tuple[str, ...], key: int, rows: list[tuple]) -> list[tuple]:
@@ -220,12 +273,12 @@ def _replace(model: type, series: Series, columns: tuple[str, ...], key: int, ro
     """Make `rows` the stored ones, writing only those that differ. Returns the keys added, changed and removed."""
     stored = {row[:key]: row for row in model.objects.filter(series=series).order_by().values_list(*columns)}
     fresh = {tuple(row[:key]): tuple(row) for row in rows}
-    gone = [one for one, row in stored.items() if fresh.get(one) != row]
-    new = [row for one, row in fresh.items() if stored.get(one) != row]
+    gone = [place for place, row in stored.items() if fresh.get(place) != row]
+    new = [row for place, row in fresh.items() if stored.get(place) != row]
     if gone and len(gone) == len(stored):
         model.objects.filter(series=series).delete()
     elif gone:
-        bulk.delete(model, ("series_id", *columns[:key]), ((series.pk, *one) for one in gone))
+        bulk.delete(model, ("series_id", *columns[:key]), ((series.pk, *place) for place in gone))
     return sorted({*gone, *_insert(model, series, columns, key, new)})
 
 
@@ -249,6 +302,7 @@ def _describe(series: Series, computed: Computed, points: list[tuple]) -> None:
     series.gaps_count += len(result.gaps)
     series.last_session = computed.last_session
     series.state = result.state
+    series.algorithm = computed.algorithm
     series.algorithm_hash = computed.algorithm_hash
     series.parameters = computed.parameters
     series.product_rules = computed.rules

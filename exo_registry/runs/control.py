@@ -1,4 +1,4 @@
-"""What an operator does to a run once it stands, and the reconciler that mends what went wrong unseen."""
+"""What an operator does to a run that is stored, and the reconciler, which repairs what went wrong unseen."""
 
 import datetime as dt
 from collections import Counter
@@ -10,17 +10,17 @@ from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from exo_registry import events
-from exo_registry.models import Product, Run, Status, Step
+from exo_registry.formats.text import counted
+from exo_registry.models import Product, Run, Status, Step, event_log
 from exo_registry.models.run import ACTIVE
 
-from . import losses, tasks
-from .lease import lease_time
+from . import worker as tasks
+from .lease import expire, free, lease_time
 from .plan import raise_if_active
-from .retry import when_locked
+from .retry import retry_transient
 
 
-@when_locked
+@retry_transient
 def cancel(run: Run, *, user=None) -> int:
     """Cancel a run: waiting steps at once, running ones within a second or two. Returns the steps stopped at once.
 
@@ -29,7 +29,7 @@ def cancel(run: Run, *, user=None) -> int:
     with transaction.atomic():
         if not Run.objects.filter(pk=run.pk, status__in=ACTIVE, cancel_requested=False).update(cancel_requested=True):
             return 0
-        events.record("run", f"Run {run.pk}: cancel asked for.", level="warning", run=run, user=user)
+        event_log.record("run", f"Run {run.pk}: cancel asked for.", level="warning", run=run, user=user)
     stopped = _cancel_waiting(run)
     tasks.close_if_ended(run)
     run.refresh_from_db()
@@ -50,25 +50,25 @@ def retry_failed(run: Run, *, user=None, queue: bool = True) -> int:
 
 
 def resume(run: Run, *, user=None, queue: bool = True) -> int:
-    """Compute what a cancelled run had left, and ring again for what waits. Returns how many steps wait.
+    """Compute what a cancelled run had left, and requeue what waits. Returns how many steps wait.
 
     Raises AlreadyActive if another run has one of their series. `queue=False`: the caller computes them.
     """
     return _reopen(run, (Status.CANCELLED, Status.WAITING), "resumed", user, queue)
 
 
-@when_locked
+@retry_transient
 def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -> int:
     chosen = Step.objects.filter(run=run, status__in=statuses)
     series = [step.series_id for step in chosen.exclude(status__in=ACTIVE)]
     try:
         with transaction.atomic():
-            held = Run.objects.select_for_update().get(pk=run.pk)  # nobody closes it meanwhile
+            held = Run.objects.select_for_update().get(pk=run.pk)  # no other process closes it meanwhile
             count = chosen.update(
                 status=Status.WAITING,
                 attempt=0,
                 faults=0,
-                lost=None,
+                orphaned_at=None,
                 error="",
                 lease_token=None,
                 lease_until=None,
@@ -81,8 +81,10 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
             running = held.steps.filter(status=Status.RUNNING).exists()
             held.status = Status.RUNNING if running else Status.WAITING
             held.cancel_requested, held.finished = False, None
-            held.save(update_fields=["status", "cancel_requested", "finished"])
-            events.record("run", f"Run {run.pk} {what}: {count} steps.", run=run, user=user)
+            if not running:
+                held.started = None  # its pace and duration are those of this attempt, without the pause before it
+            held.save(update_fields=["status", "cancel_requested", "finished", "started"])
+            event_log.record("run", f"Run {run.pk} {what}: {counted(count, 'step')}.", run=run, user=user)
             run.refresh_from_db()
             if queue:
                 tasks.enqueue(run)
@@ -93,10 +95,10 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
 
 
 def reconcile(now: dt.datetime | None = None) -> str:
-    """Mend what a lost worker, task or request left behind. Idempotent; a schedule calls it every minute.
+    """Repair what a worker, task or request that is gone left behind. Idempotent; a schedule calls it every minute.
 
-    Frees steps whose lease has run out (failing those that lose every worker), ends cancelled and finished runs,
-    and rings again for work that nobody attends to. Returns a line for the task list.
+    Frees steps whose lease has expired (failing those that are orphaned again and again), ends cancelled and finished
+    runs, and requeues work that no worker has. Returns a line for the task list.
     """
     now = now or timezone.now()
     freed, failed = _expired_leases(now)
@@ -105,35 +107,35 @@ def reconcile(now: dt.datetime | None = None) -> str:
         if run.cancel_requested:
             _cancel_waiting(run)
     closed = sum(tasks.close_if_ended(run) for run in active)
-    rung = sum(_ring_again(one, now) for one in unattended(now, lease_time() / 2))
-    return f"{freed} freed, {failed} failed, {closed} closed, {rung} rung again"
+    requeued = sum(_requeue(work, now) for work in unattended(now, lease_time() / 2))
+    return f"{freed} freed, {failed} failed, {closed} closed, {requeued} requeued"
 
 
 def _expired_leases(now: dt.datetime) -> tuple[int, int]:
     running = Step.objects.filter(status=Status.RUNNING, lease_until__lt=now).select_related("run", "series", "product")
-    counts = Counter(_settle_and_ring(step, losses.lapsed(step, now)) for step in running)
+    counts = Counter(_enqueue_if_waiting(step, expire(step, now)) for step in running)
     return counts[Status.WAITING], counts[Status.FAILED]
 
 
-def _settle_and_ring(step: Step, status: str | None) -> str | None:
+def _enqueue_if_waiting(step: Step, status: str | None) -> str | None:
     if status == Status.WAITING:
         tasks.enqueue(step.run, product=step.product)
     return status
 
 
-@when_locked
-def free_lost(worker: str, why: str, *, fault: bool | None = None) -> int:
-    """Free at once the steps held by a worker that is known to be gone; returns how many.
+@retry_transient
+def free_steps_of(worker: str, reason: str, *, fault: bool | None = None) -> int:
+    """Free at once the steps of a worker that is known to be gone; returns how many.
 
-    `why` and `fault` as `losses.settle` takes them.
+    `reason` and `fault` as `lease.free` takes them.
     """
     running = Step.objects.filter(status=Status.RUNNING, worker=worker).select_related("run", "series", "product")
-    return sum(_settle_and_ring(step, losses.settle(step, why, fault=fault)) is not None for step in running)
+    return sum(_enqueue_if_waiting(step, free(step, reason, fault=fault)) is not None for step in running)
 
 
 @dataclass(frozen=True)
 class Unattended:
-    """Work of one product of a run that waits while nobody is at it, and since when."""
+    """Steps of one product of a run that wait while no worker computes any of them, and since when."""
 
     run_id: int
     product_id: int
@@ -141,7 +143,7 @@ class Unattended:
 
 
 def unattended(now: dt.datetime, at_least: dt.timedelta) -> list[Unattended]:
-    """What has waited unattended for `at_least`: one query."""
+    """What has waited without a worker for `at_least`: one query."""
     rows = (
         Step.objects.filter(run__status__in=ACTIVE, run__cancel_requested=False)
         .order_by()
@@ -151,44 +153,51 @@ def unattended(now: dt.datetime, at_least: dt.timedelta) -> list[Unattended]:
             running=Count("pk", filter=Q(status=Status.RUNNING)),
             begun=Max("started"),
             ended=Max("finished"),
-            dropped=Max("lost"),
+            orphaned=Max("orphaned_at"),
         )
         .filter(waiting__gt=0, running=0)
     )
-    found = []
+    work = []
     for row in rows:
-        moments = [row[name] for name in ("run__created", "begun", "ended", "dropped")]
+        moments = [row[name] for name in ("run__created", "begun", "ended", "orphaned")]
         since = max(moment for moment in moments if moment is not None)
         if since < now - at_least:
-            found.append(Unattended(row["run"], row["product"], since))
-    return found
+            work.append(Unattended(row["run"], row["product"], since))
+    return work
 
 
-def ring_after_restart() -> int:
-    """Ring for all unattended work at once: a cluster was started again, and what it had fetched is lost."""
+def requeue_after_restart() -> int:
+    """Requeue all work without a worker at once: a cluster was started again, and the tasks it had fetched are gone."""
     now = timezone.now()
-    return sum(_ring_again(one, now, at_once=True) for one in unattended(now, dt.timedelta(0)))
+    return sum(_requeue(work, now, at_once=True) for work in unattended(now, dt.timedelta(0)))
 
 
-def _ring_again(one: Unattended, now: dt.datetime, *, at_once: bool = False) -> int:
-    """Ring for unattended work: at its own cluster if its task was lost, at the other if none answers there.
+def _requeue(work: Unattended, now: dt.datetime, *, at_once: bool = False) -> int:
+    """Put the task of unattended work into its cluster's queue again, or into the other's if no worker answers there.
 
-    Tasks that wait in a queue may be this very one, so with them the bell rings at ever longer intervals.
+    Tasks that wait in a queue may be this very one, so while there are any it is requeued at ever longer intervals.
     """
-    run = Run.objects.get(pk=one.run_id)
-    product = Product.objects.get(pk=one.product_id)
+    run = Run.objects.get(pk=work.run_id)
+    product = Product.objects.get(pk=work.product_id)
     cluster = tasks.BACKFILL if run.kind != Run.Kind.ONLINE else tasks.ONLINE
     queued = get_broker(cluster).queue_size()
-    pause = max(lease_time(), now - one.since) if queued else lease_time() / 2
-    if not cache.add(f"exoweb:rung:{one.run_id}:{one.product_id}", 1, pause.total_seconds()) and not at_once:
+    pause = max(lease_time(), now - work.since) if queued else lease_time() / 2
+    if not cache.add(f"exoweb:requeued:{work.run_id}:{work.product_id}", 1, pause.total_seconds()) and not at_once:
         return 0
     busy = Step.objects.filter(status=Status.RUNNING, lease_until__gt=now).exists()
     if queued and cluster == tasks.BACKFILL and not busy and not at_once:
-        # Tasks wait and nobody works: no backfill cluster is up, so the one that runs this takes it.
+        # Tasks wait without an active worker: no backfill cluster is up, so the one that runs this takes it.
         cluster = tasks.ONLINE
-        words = f"No backfill worker answers: {product} of run {run.pk} goes to the online ones."
-        events.record("worker", words, level="warning", run=run, product=product)
+        message = f"No active backfill workers: {product} of run {run.pk} is enqueued for the online ones."
+        event_log.record("worker", message, level="warning", run=run, product=product)
     else:
-        words = f"{product}: nobody has been at it since {one.since:%H:%M:%S} UTC; its task is sent again."
-        events.record("run", words, level="warning", run=run, product=product)
+        since = f"since {work.since:%H:%M:%S} UTC"
+        if at_once:
+            reason = "workers were restarted"
+        elif busy:
+            reason = f"waiting {since} while workers compute other products"
+        else:
+            reason = f"waiting {since} without an active worker"
+        level = "info" if at_once or busy else "warning"
+        event_log.record("run", f"{product}: {reason}; requeued.", level=level, run=run, product=product)
     return tasks.enqueue(run, product=product, cluster=cluster)

@@ -1,140 +1,108 @@
-"""What online work has to do now: a few queries, and no read of market data but after an import that changed the past.
+"""What online work has to do now: the series that `assess` calls due, without those that a run has or has tried.
 
-A series is due when its product's newest session can be computed and the series lacks it, when an earlier session's
-bars came after all, or when a bar of the newest session came or changed after the series was computed. A session can
-be computed once its decision time has passed and its newest bar is fresh enough: a bar that is a date alone, or one
-that was at most BAR_AGE old at the decision time.
-
-Products whose data ended more than LIVE before the session that is expected are history, not a feed: they are left to
-backfills.
+Products whose data ended long ago are history, not a feed: they are left to backfills.
 """
 
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import F, Q
+from django.db.models import Q
 
-from exo_registry.calendars import CalendarError, newest_complete_session
+from exo_registry.market import MarketStoreError
 from exo_registry.models import Product, Run, Series, Status, Step
 from exo_registry.models.run import ACTIVE
-
-from . import lineage
-from .sessions import DataEnd, calendar_at, data_ends
-
-BAR_AGE = dt.timedelta(minutes=30)  # older at decision time: the feed has stopped, and the price is not the session's
-DELAY = dt.timedelta(minutes=15)  # after decision time without a fresh bar: late
-LIVE = dt.timedelta(days=30)  # data that ended longer ago is history
+from exo_registry.series.assessment import Assessment, Due, assess
+from exo_registry.series.product_data import ProductData, product_data
 
 
 @dataclass
-class Standing:
-    """How a product stands at a moment. `session`: the newest that can be computed, None if there is none.
+class ProductWork:
+    """What a product's feed lets online work do at a moment.
 
-    `missing` and `corrected` are the series (ids) that are due: for want of sessions, or since the newest one's bars
-    changed.
-    `busy`: those of them that a run is computing. `never`: series without a first backfill.
+    `busy`: ids of series that a run is computing; `tried`: of those that an online run has tried for its session and
+    this data without success. `problem`: why its market data cannot be read; then nothing is due.
     """
 
-    product: Product
-    end: DataEnd
-    session: dt.date | None
-    expected: dt.date | None
-    computed: int = 0
-    missing: set[int] = field(default_factory=set)
-    corrected: set[int] = field(default_factory=set)
+    data: ProductData
+    series: list[Assessment] = field(default_factory=list)
     busy: set[int] = field(default_factory=set)
-    never: dict[int, str] = field(default_factory=dict)
+    tried: set[int] = field(default_factory=set)
+    problem: str = ""
+
+    @property
+    def product(self) -> Product:
+        return self.data.product
 
     @property
     def due(self) -> set[int]:
-        return (self.missing | self.corrected) - self.busy
+        """Ids of the series to compute now."""
+        return self.missing | self.corrected
+
+    @property
+    def missing(self) -> set[int]:
+        """Those that lack sessions."""
+        return self._due_for(Due.MISSING)
+
+    @property
+    def corrected(self) -> set[int]:
+        """Those of which the newest session has to be computed again."""
+        return self._due_for(Due.CORRECTED)
+
+    @property
+    def computed(self) -> int:
+        """How many of its series have a first backfill."""
+        return len(self.series) - len(self.never_run)
+
+    @property
+    def never_run(self) -> list[Series]:
+        return [row.series for row in self.series if row.series.last_session is None]
+
+    def _due_for(self, due: Due) -> set[int]:
+        if self.problem:
+            return set()
+        return {row.series.pk for row in self.series if row.due == due} - self.busy - self.tried
 
 
-def look(now: dt.datetime, products: Iterable[int] | None = None) -> list[Standing]:
-    """How active products (ids; None: all) that have data and a live feed stand at `now`."""
+def look(now: dt.datetime, products: Iterable[int] | None = None) -> list[ProductWork]:
+    """The work on active products (ids; None: all) whose feed is live, and those whose data cannot be read."""
     active = Product.objects.filter(active=True)
     if products is not None:
         active = active.filter(pk__in=list(products))
-    found = {pk: _standing(end, now) for pk, end in data_ends(active).items() if end.number}
-    found = {pk: one for pk, one in found.items() if _is_live(one, now)}
-    if not found:
-        return []
-    for product_id, *series in _series(found):
-        _place(found[product_id], now, *series)
-    _leave_out_tried(found)
-    return list(found.values())
+    work = {pk: _product_work(data) for pk, data in product_data(active, now).items() if data.end.number}
+    work = {pk: product_work for pk, product_work in work.items() if product_work.problem or product_work.data.is_live}
+    series = Series.objects.in_calculation().filter(product__in=work).order_by("name")
+    light = series.light(products=[product_work.product for product_work in work.values()])
+    for assessment in assess(light, data={pk: product_work.data for pk, product_work in work.items()}).values():
+        product_work = work[assessment.series.product_id]
+        product_work.series.append(assessment)
+        if assessment.problem:
+            product_work.problem = f"{assessment.problem}."
+    _note_steps(work)
+    return list(work.values())
 
 
-def _standing(end: DataEnd, now: dt.datetime) -> Standing:
-    return Standing(end.product, end, end.newest(now, BAR_AGE), expected_session(end.product, now))
-
-
-def expected_session(product: Product, now: dt.datetime) -> dt.date | None:
-    """The newest session that the exchange has completed; None for made-up data, which nobody feeds."""
-    if product.synthetic:
-        return None
+def _product_work(data: ProductData) -> ProductWork:
     try:
-        return newest_complete_session(product, now)
-    except CalendarError:
-        return None
+        _ = data.is_live
+        return ProductWork(data)
+    except MarketStoreError as error:
+        return ProductWork(data, problem=f"{error}.")
 
 
-def _is_live(one: Standing, now: dt.datetime) -> bool:
-    if one.session is None:
-        return False
-    return (one.expected or now.date()) - one.session <= LIVE
-
-
-def _series(products: Iterable[int]) -> Iterable[tuple]:
-    """The series in calculation: product, and what `_place` takes."""
-    meant = Q(definition__products=None) | Q(definition__products=F("product"))
-    return (
-        Series.objects.filter(meant, product__in=products, definition__enabled=True)
-        .order_by("name")
-        .annotate(corrected=lineage.corrected_from(), stored=F("points_count") + F("gaps_count"))
-        .values_list("product_id", "pk", "name", "start", "last_session", "stored", "corrected")
-    )
-
-
-def _place(
-    one: Standing,
-    now: dt.datetime,
-    pk: int,
-    name: str,
-    start: dt.date | None,
-    last: dt.date | None,
-    stored: int,
-    corrected: dt.date | None,
-) -> None:
-    if last is None:
-        one.never[pk] = name
-        return
-    one.computed += 1
-    if last < one.session:
-        one.missing.add(pk)
-    elif corrected is None:
-        return
-    elif last == one.session == corrected:
-        one.corrected.add(pk)
-    elif stored != len(calendar_at(one.end, now).between(start, last)):
-        one.missing.add(pk)
-
-
-def _leave_out_tried(found: dict[int, Standing]) -> None:
-    """Take out what an online run has tried for this session and this data without success: once is enough.
+def _note_steps(work: dict[int, ProductWork]) -> None:
+    """Note the due series that a run is computing, and those that were tried: once is enough.
 
     New data, the next session or an operator's retry try again.
     """
-    due = {pk: one for one in found.values() for pk in one.due}
-    if not due:
+    by_series = {pk: product_work for product_work in work.values() for pk in product_work.due}
+    if not by_series:
         return
     tried = Q(run__kind=Run.Kind.ONLINE, status__in=(Status.FAILED, Status.SKIPPED, Status.CANCELLED))
-    steps = Step.objects.filter(Q(status__in=ACTIVE) | tried, series__in=due)
+    steps = Step.objects.filter(Q(status__in=ACTIVE) | tried, series__in=by_series)
     for pk, status, until, created in steps.values_list("series", "status", "run__until", "run__created"):
-        one = due[pk]
+        product_work = by_series[pk]
         if status in ACTIVE:
-            one.busy.add(pk)
-        elif until == one.session and created >= one.end.imported:
-            one.missing.discard(pk)
-            one.corrected.discard(pk)
+            product_work.busy.add(pk)
+        elif until == product_work.data.computable and created >= product_work.data.end.imported:
+            product_work.tried.add(pk)

@@ -6,71 +6,81 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Q
 
-from exo_registry import events
-from exo_registry.calendars import decision_instant
-from exo_registry.models import Feed
+from exo_registry.market.calendars import decision_instant
+from exo_registry.models import Feed, event_log
+from exo_registry.series.product_data import DELAY
 
-from .due import DELAY, Standing, expected_session
+from .due import ProductWork
 
 KIND = "delay"
 
 
-def report(standings: Iterable[Standing], now: dt.datetime) -> tuple[int, int]:
-    """Report delays and recoveries that have not been told; returns how many of each.
+def report(work: Iterable[ProductWork], now: dt.datetime) -> tuple[int, int]:
+    """Report delays and recoveries that have not been reported yet; returns how many of each.
 
-    Products without a computed series are nobody's concern yet, and made-up data is fed by nobody.
+    Left out are products without a computed series, synthetic data, which has no feed, and data that cannot be read,
+    which is reported as that.
     """
-    watched = [one for one in standings if one.computed and not one.product.synthetic]
-    feeds = {feed.product_id: feed for feed in Feed.objects.filter(product__in=[one.product for one in watched])}
-    told = [_report(one, feeds.get(one.product.pk), now) for one in watched]
-    return told.count("late"), told.count("recovered")
+    watched = [
+        product_work
+        for product_work in work
+        if product_work.computed and not product_work.product.synthetic and not product_work.problem
+    ]
+    feeds = {
+        feed.product_id: feed
+        for feed in Feed.objects.filter(product__in=[product_work.product for product_work in watched])
+    }
+    reported = [_report(product_work, feeds.get(product_work.product.pk), now) for product_work in watched]
+    return reported.count("late"), reported.count("recovered")
 
 
-def _report(one: Standing, feed: Feed | None, now: dt.datetime) -> str | None:
-    expected = expected_session(one.product, now - DELAY)
-    if expected is not None and one.session < expected:
-        return _late(one, feed, expected, now)
-    if feed is not None and feed.late_session is not None and one.session >= feed.late_session:
-        return _recovered(one, feed)
+def _report(work: ProductWork, feed: Feed | None, now: dt.datetime) -> str | None:
+    expected, newest = work.data.punctual.expected, work.data.computable
+    if expected is not None and newest < expected:
+        return _late(work, feed, expected, now)
+    if feed is not None and feed.late_session is not None and newest >= feed.late_session:
+        return _recovered(work, feed)
     return None
 
 
 @transaction.atomic
-def _late(one: Standing, feed: Feed | None, session: dt.date, now: dt.datetime) -> str | None:
+def _late(work: ProductWork, feed: Feed | None, session: dt.date, now: dt.datetime) -> str | None:
     if feed is not None and feed.late_session is not None and feed.late_session >= session:
         return None
-    Feed.objects.get_or_create(product=one.product)
-    # Of several who see it at once, one changes the row, and tells.
-    untold = Feed.objects.filter(Q(late_session=None) | Q(late_session__lt=session), product=one.product)
+    Feed.objects.get_or_create(product=work.product)
+    # Of several processes that see it at once, one changes the row, and reports.
+    unreported = Feed.objects.filter(Q(late_session=None) | Q(late_session__lt=session), product=work.product)
     since = feed.late_since if feed is not None and feed.late_session is not None else now
-    if not untold.update(late_session=session, late_since=since):
+    if not unreported.update(late_session=session, late_since=since):
         return None
     minutes = DELAY // dt.timedelta(minutes=1)
     message = (
-        f"{one.product}: no bar of {session} {minutes} minutes after its decision time "
-        f"({decision_instant(one.product, session):%H:%M} UTC); {_newest(one, session)}. "
+        f"{work.product}: no bar of {session} {minutes} minutes after its decision time "
+        f"({decision_instant(work.product, session):%H:%M} UTC); {_newest(work, session)}. "
         "It is computed when the bar comes."
     )
-    events.record(KIND, message, level="warning", product=one.product)
+    event_log.record(KIND, message, level="warning", product=work.product)
     return "late"
 
 
-def _newest(one: Standing, session: dt.date) -> str:
-    if one.end.session == session and one.end.bar is not None:
-        return f"the newest is of {one.end.bar.astimezone(dt.UTC):%H:%M} UTC, too old for it"
-    return f"the newest is of {one.end.session}"
+def _newest(work: ProductWork, session: dt.date) -> str:
+    end = work.data.end
+    if end.session == session and end.bar is not None:
+        return f"the newest is of {end.bar.astimezone(dt.UTC):%H:%M} UTC, too old for it"
+    return f"the newest is of {end.session}"
 
 
 @transaction.atomic
-def _recovered(one: Standing, feed: Feed) -> str | None:
-    held = Feed.objects.filter(product=one.product, late_session=feed.late_session)
+def _recovered(work: ProductWork, feed: Feed) -> str | None:
+    held = Feed.objects.filter(product=work.product, late_session=feed.late_session)
     if not held.update(late_session=None, late_since=None):
         return None
-    came = f"bars of {one.session} have come"
-    if feed.late_session not in (one.session, one.end.session, one.end.previous):
+    newest, end = work.data.computable, work.data.end
+    came = f"bars of {newest} have come"
+    if feed.late_session not in (newest, end.session, end.previous):
         came += (
             f", none of {feed.late_session} so far: a holiday that the calendar does not know, or a hole in the data"
         )
     since = f"late since {feed.late_since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
-    events.record(KIND, f"{one.product}: {came} ({since}).", product=one.product)
+    event_log.record(KIND, f"{work.product}: {came} ({since}).", product=work.product)
     return "recovered"

@@ -1,8 +1,8 @@
 """What a run will compute: for each series which sessions, from where, and why. The preview is this same plan.
 
 The rules:
-- A series is extended from its stored state, or rebuilt: computed again from its start, with only the rows that
-  differ written. Rebuilding mends holes, staleness and an earlier start.
+- A series is computed for the first time, extended from its stored state, or rebuilt: computed again from its start,
+  with only the rows that differ written. Rebuilding fixes holes, staleness and an earlier start.
 - A stale series is never extended, since its newest points would not follow from its older ones: if it lacks
   sessions it is rebuilt, in every mode. Mode `missing` leaves a stale series that lacks nothing as it is.
 - Series that a chosen one reads are planned before it, and are taken in by themselves when they lag behind it.
@@ -15,18 +15,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from exo_registry import events
-from exo_registry.models import Definition, Product, Run, Series, Step
+from exo_registry.code import loaded_code
+from exo_registry.formats.text import counted, listed
+from exo_registry.market import MarketStoreError
+from exo_registry.market.session_lists import Calendar
+from exo_registry.models import Definition, Product, Run, Series, Step, event_log
 from exo_registry.models.run import ACTIVE
+from exo_registry.series.assessment import Assessment
 
-from . import lineage
-from .order import Wanted, wanted_series
-from .retry import when_locked
-from .sessions import Calendar, calendars
+from .retry import retry_transient
+from .selection import select
 
-EXTEND, REBUILD, SKIP = "extend", "rebuild", "skip"
+BACKFILL, EXTEND, REBUILD, SKIP = "backfill", "extend", "rebuild", "skip"
+FROM_START = (BACKFILL, REBUILD)
 
 
 class AlreadyActive(Exception):
@@ -34,17 +36,21 @@ class AlreadyActive(Exception):
 
     def __init__(self, run: Run, names: list[str]) -> None:
         self.run = run
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        super().__init__(f"Run {run.pk} is already computing {listed}: wait for it to end, or cancel it.")
+        super().__init__(f"Run {run.pk} is already computing {listed(names)}: wait for it to end, or cancel it.")
 
 
 class NothingToDo(Exception):
     """The plan holds nothing to compute; the message says why."""
 
+    def __init__(self, plan: "Plan") -> None:
+        self.plan = plan
+        super().__init__("Nothing to compute: " + ("; ".join(plan.problems) or "every series is up to date."))
+
 
 @dataclass(frozen=True)
 class PlanItem:
-    """One series of a plan. `sessions` counts what is computed; `first` and `last` bound it; `reason` says why."""
+    """One series of a plan. `sessions` counts what is computed; `first` and `last` bound it; `reason` says why;
+    `needs` are names of the series that it reads."""
 
     series: Series
     action: str
@@ -52,6 +58,7 @@ class PlanItem:
     sessions: int = 0
     first: dt.date | None = None
     last: dt.date | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -74,12 +81,6 @@ class Plan:
     def total_sessions(self) -> int:
         return sum(item.sessions for item in self.items)
 
-    def by_product(self) -> dict[Product, list[PlanItem]]:
-        grouped: dict[Product, list[PlanItem]] = {}
-        for item in self.items:
-            grouped.setdefault(item.series.product, []).append(item)
-        return grouped
-
 
 def make_plan(
     *,
@@ -91,102 +92,122 @@ def make_plan(
     mode: str = Run.Mode.MISSING,
     kind: str = Run.Kind.BACKFILL,
     now: dt.datetime | None = None,
-    sync: bool = True,
 ) -> Plan:
     """The plan for the series chosen by product, definition or name (None: all).
 
     `start` is the first session wanted of series without points, or of all with mode reset; one earlier than
-    what is stored rebuilds from there. `until` is the last one (None: the newest complete session). `sync=False`: the
-    series rows are known to be in step with the definitions.
+    what is stored rebuilds from there. `until` is the last one (None: the newest complete session). Nothing is written.
     """
+    loaded_code.refresh()
     plan = Plan(kind=kind, mode=mode, start=start, until=until)
-    wanted, plan.problems = wanted_series(products=products, exos=exos, series=series, sync=sync)
-    known = calendars({one.series.product for one in wanted}, now or timezone.now())
-    stale = lineage.staleness([one.series for one in wanted])
+    selection = select(products=products, exos=exos, series=series, now=now)
+    plan.problems = selection.problems
+    calendars = _Calendars(plan.problems)
     planned: dict[str, PlanItem] = {}
-    for one in wanted:
-        if unplanned := [name for name in one.needs if name not in planned]:
-            plan.problems.append(f"{one.series}: it reads {unplanned[0]}, which cannot be computed.")
+    for row in selection.series:
+        if (calendar := calendars.of(row)) is None:
             continue
+        if unplanned := [name for name in row.needs if name not in planned]:
+            plan.problems.append(f"{row.series}: it reads {unplanned[0]}, which cannot be computed.")
+            continue
+        is_chosen = row.series.name in selection.chosen
         try:
-            item = _item(plan, one, known[one.series.product_id], stale[one.series.pk], planned)
+            item = _item(plan, row, is_chosen, calendar, planned)
         except _Problem as problem:
             plan.problems.append(str(problem))
             continue
-        planned[one.series.name] = item
-        if one.chosen or item.action != SKIP:
+        planned[row.series.name] = item
+        if is_chosen or item.action != SKIP:
             plan.items.append(item)
     return plan
 
 
-def staleness(series: Series) -> list[str]:
-    """Why the series' points are not what computing them now would give; [] if they are."""
-    return lineage.staleness([series])[series.pk]
+class _Calendars:
+    """The calendars of products; one that cannot be read is a problem, named once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        self._known: dict[int, Calendar | None] = {}
+
+    def of(self, row: Assessment) -> Calendar | None:
+        product = row.series.product_id
+        if product not in self._known:
+            try:
+                self._known[product] = row.data.calendar
+            except MarketStoreError as error:
+                self._known[product] = None
+                self.problems.append(f"{error}.")
+        return self._known[product]
 
 
 class _Problem(Exception):
     pass
 
 
-def _item(plan: Plan, one: Wanted, calendar: Calendar, stale: list[str], planned: dict[str, PlanItem]) -> PlanItem:
+def _item(plan: Plan, row: Assessment, is_chosen: bool, calendar: Calendar, planned: dict[str, PlanItem]) -> PlanItem:
     """What to do with one series; `planned` holds the series that it reads."""
-    series, needs = one.series, [planned[name] for name in one.needs]
+    series, needs = row.series, [planned[name] for name in row.needs]
     if not calendar:
         symbol = series.product.exchangesymbol
         raise _Problem(f"{series}: {symbol} has no complete session of market data. Import some with importmarket.")
     if series.last_session is None and plan.start is None:
         raise _Problem(f"{series}: never backfilled: say from which date (From; in the shell -B).")
+    reset = plan.mode == Run.Mode.RESET and is_chosen
     span = span_of(
-        series,
-        calendar,
-        start=plan.start,
-        until=plan.until,
-        reset=plan.mode == Run.Mode.RESET and one.chosen,
-        limits=[item.last for item in needs],
+        series, calendar, start=plan.start, until=plan.until, reset=reset, limits=[item.last for item in needs]
     )
     missing = calendar.between(span.first, span.last)
     if series.last_session is not None:
         missing = missing[missing > series.last_session]
-    why = _why_rebuild(plan, one, span, calendar, needs)
-    mends_stale = len(missing) or plan.mode == Run.Mode.STALE
-    if stale and (mends_stale or why):
-        why.append("stale: " + "; ".join(stale))
+    why = _why_rebuild(plan, row, reset, span, calendar, needs)
+    fixes_stale = len(missing) or plan.mode == Run.Mode.STALE
+    if row.causes and (fixes_stale or why):
+        why.append(f"stale: {_listed(row)}")
     if why:
-        whole = calendar.between(span.first, span.last)
-        if not len(whole):
+        sessions = calendar.between(span.first, span.last)
+        if not len(sessions):
             raise _Problem(f"{series}: there is no session from {span.first} to {span.last}.")
-        return PlanItem(series, REBUILD, "; ".join(why), len(whole), whole[0].item(), whole[-1].item())
-    if len(missing):
-        reason = f"{len(missing)} newer session{'s' if len(missing) > 1 else ''}"
-        return PlanItem(series, EXTEND, reason, len(missing), missing[0].item(), missing[-1].item())
-    return PlanItem(series, SKIP, _why_skip(series, span, calendar, stale), 0, None, series.last_session)
+        action, reason = BACKFILL if series.last_session is None else REBUILD, "; ".join(why)
+    elif len(missing):
+        sessions, action = missing, EXTEND
+        reason = counted(len(missing), "newer session")
+    else:
+        reason = _why_skip(row, span, calendar)
+        return PlanItem(series, SKIP, reason, last=series.last_session, needs=tuple(row.needs))
+    first, last = sessions[0].item(), sessions[-1].item()
+    return PlanItem(series, action, reason, len(sessions), first, last, tuple(row.needs))
 
 
-def _why_rebuild(plan: Plan, one: Wanted, span: "Span", calendar: Calendar, needs: list[PlanItem]) -> list[str]:
+def _listed(row: Assessment) -> str:
+    return "; ".join(map(str, row.causes))
+
+
+def _why_rebuild(
+    plan: Plan, row: Assessment, reset: bool, span: "Span", calendar: Calendar, needs: list[PlanItem]
+) -> list[str]:
     """Reasons, staleness apart, to compute a series again from its start."""
-    series = one.series
+    series = row.series
     if series.last_session is None:
         return ["first backfill"]
-    if plan.mode == Run.Mode.RESET and one.chosen:
+    if reset:
         return ["asked for from the start"]
     why = []
     earlier = calendar.between(span.first, series.start - dt.timedelta(days=1)) if span.first < series.start else ()
     if len(earlier):
-        why.append(f"{len(earlier)} earlier session{'s' if len(earlier) > 1 else ''} asked for")
-    expected = len(calendar.between(series.start, series.last_session))
-    if one.stored != expected:
-        why.append(f"a hole: {one.stored} of {expected} sessions up to {series.last_session} are stored")
+        why.append(f"{counted(len(earlier), 'earlier session')} asked for")
+    if row.hole:
+        why.append(str(row.hole))
     lags = series.last_session < span.last or plan.mode == Run.Mode.STALE
-    read_again = [item.series.name for item in needs if item.action == REBUILD]
+    read_again = [item.series.name for item in needs if item.action in FROM_START]
     if read_again and lags:
         why.append(f"{', '.join(read_again)}, which it reads, is computed again")
     return why
 
 
-def _why_skip(series: Series, span: "Span", calendar: Calendar, stale: list[str]) -> str:
-    if stale:
-        return "stale, left as it is: " + "; ".join(stale)
-    if span.limited and series.last_session < calendar.newest:
+def _why_skip(row: Assessment, span: "Span", calendar: Calendar) -> str:
+    if row.causes:
+        return f"stale, left as it is: {_listed(row)}"
+    if span.limited and row.series.last_session < calendar.newest:
         return f"up to date with what it reads, which ends on {span.last}"
     return "up to date"
 
@@ -223,32 +244,32 @@ def span_of(
     return Span(first, min([last, *limited]), bool(limited))
 
 
-@when_locked
+@retry_transient
 def start(plan: Plan, *, user=None, source: str) -> Run:
     """Store the plan as a run with its steps, in one transaction.
 
     Raises NothingToDo for a plan without work, and AlreadyActive if another run has one of its series.
     """
     if not plan.work:
-        raise NothingToDo("Nothing to compute: " + ("; ".join(plan.problems) or "every series is up to date."))
+        raise NothingToDo(plan)
     try:
-        with transaction.atomic():
-            run = Run.objects.create(
-                kind=plan.kind, mode=plan.mode, source=source, user=user, start=plan.start, until=plan.until
-            )
-            # Inserted in the order of the series: two runs that overlap then wait for each other in one order.
-            steps = [_step(run, position, item) for position, item in enumerate(plan.work)]
-            Step.objects.bulk_create(sorted(steps, key=lambda step: step.series_id))
-            count = len(steps)
-            events.record(
-                "run",
-                f"Run {run.pk} planned: {count} series, {plan.total_sessions:,} sessions ({plan.mode}).",
-                run=run,
-                user=user,
-            )
+        return _store(plan, user, source)
     except IntegrityError:
         raise_if_active([item.series for item in plan.work])
-        raise
+        return _store(plan, user, source)  # the run that had one of them has ended meanwhile
+
+
+@transaction.atomic
+def _store(plan: Plan, user, source: str) -> Run:
+    run = Run.objects.create(
+        kind=plan.kind, mode=plan.mode, source=source, user=user, start=plan.start, until=plan.until
+    )
+    # Inserted in the order of the series: two runs that overlap then wait for each other in one order.
+    steps = [_step(run, position, item) for position, item in enumerate(plan.work)]
+    Step.objects.bulk_create(sorted(steps, key=lambda step: step.series_id))
+    mode = Run.Mode(plan.mode).label.lower()
+    message = f"Run {run.pk} planned: {len(steps):,} series, {counted(plan.total_sessions, 'session')} ({mode})."
+    event_log.record("run", message, run=run, user=user)
     return run
 
 
@@ -269,6 +290,6 @@ def _step(run: Run, position: int, item: PlanItem) -> Step:
         product=item.series.product,
         position=position,
         reason=item.reason,
-        from_start=item.action == REBUILD,
+        from_start=item.action in FROM_START,
         sessions_total=item.sessions,
     )

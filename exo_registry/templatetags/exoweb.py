@@ -12,6 +12,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from exo_registry.formats.text import counted
+from exo_registry.operations.permissions import MAY
+
 register = template.Library()
 
 MINUS = "\N{MINUS SIGN}"
@@ -72,6 +75,12 @@ def price(value: float, tick: float = 0.01) -> str:
 def decimals_of(tick: float) -> int:
     """Decimals that a price in ticks needs: 0 for 5, 2 for 0.25, 6 for 0.015625."""
     return max(0, -Decimal(repr(tick)).normalize().as_tuple().exponent)
+
+
+@register.filter("counted")
+def counted_filter(count: int, noun: str) -> str:
+    """A count with its noun, as `formats.text.counted`; after a comma, the noun's plural: "step waits,steps wait"."""
+    return counted(count, *noun.split(","))
 
 
 @register.filter
@@ -148,3 +157,19 @@ def vendor_script(path: str) -> SafeString | str:
     except ValueError:
         return ""
     return format_html('<script src="{}" defer></script>', url)
+
+
+@register.simple_tag
+def vendor_style(path: str) -> SafeString | str:
+    """The same for a style sheet."""
+    try:
+        url = staticfiles_storage.url(f"vendor/{path}")
+    except ValueError:
+        return ""
+    return format_html('<link rel="stylesheet" href="{}">', url)
+
+
+@register.inclusion_tag("admin/groups_may.html")
+def groups_may() -> dict[str, object]:
+    """A table of what each group may do."""
+    return {"groups": MAY}

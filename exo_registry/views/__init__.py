@@ -1,0 +1,1 @@
+"""Pages and the fragments that they load."""

@@ -13,12 +13,12 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from exo_registry.models import Series
-from exo_registry.performance import series_performance
+from exo_registry.series.performance import series_performance
 
 from .series import RANGES
 from .statistics import Figure, groups
 
-MOST = 6  # lines that can still be told apart
+MOST = 6  # lines that can still be distinguished
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ def compare(request: HttpRequest) -> HttpResponse:
     """The series named by ?s=, in that order; the chart and the statistics load after the page."""
     names = asked(request)
     known = list(Series.objects.filter(points_count__gt=0).order_by("name").values_list("name", flat=True))
-    found = with_points(names)
-    kept = [one.name for one in found]
+    chosen = with_points(names)
+    kept = [series.name for series in chosen]
     others = [name for name in known if name not in kept]
     context = {
         "chosen": [
-            Chosen(one, line, address(name for name in kept if name != one.name))
-            for line, one in enumerate(found[:MOST], start=1)
+            Chosen(series, line, address(name for name in kept if name != series.name))
+            for line, series in enumerate(chosen[:MOST], start=1)
         ],
-        "left_out": found[MOST:],
+        "left_out": chosen[MOST:],
         "unknown": [(name, nearest(name, others)) for name in names if name not in kept],
         "names": others,
-        "currencies": sorted({one.product.currency for one in found[:MOST]}),
-        "chosen_query": urlencode([("s", one.name) for one in found[:MOST]]),
+        "currencies": sorted({series.product.currency for series in chosen[:MOST]}),
+        "chosen_query": urlencode([("s", series.name) for series in chosen[:MOST]]),
         "most": MOST,
         "ranges": RANGES,
     }
@@ -57,11 +57,11 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_safe
 def statistics(request: HttpRequest) -> HttpResponse:
     """The key numbers of the series named by ?s=, since the first session that all of them have."""
-    found = with_points(asked(request))[:MOST]
-    context: dict[str, Any] = {"series": found}
-    if found:
-        start = max(one.first_date for one in found)
-        context |= {"start": start, "tables": side_by_side(found, start), "width": len(found) + 1}
+    chosen = with_points(asked(request))[:MOST]
+    context: dict[str, Any] = {"series": chosen}
+    if chosen:
+        start = max(series.first_date for series in chosen)
+        context |= {"start": start, "tables": side_by_side(chosen, start), "width": len(chosen) + 1}
     return render(request, "parts/compare_statistics.html", context)
 
 
@@ -72,8 +72,8 @@ def asked(request: HttpRequest) -> list[str]:
 
 def with_points(names: list[str]) -> list[Series]:
     """The series of these names that have points, in the order of the names."""
-    found = Series.objects.filter(name__in=names, points_count__gt=0).select_related("product")
-    by_name = {one.name: one for one in found.defer("state", "sparkline")}
+    rows = Series.objects.filter(name__in=names, points_count__gt=0).select_related("product")
+    by_name = {series.name: series for series in rows.defer("state", "sparkline")}
     return [by_name[name] for name in names if name in by_name]
 
 
@@ -88,9 +88,9 @@ def address(names: Iterable[str]) -> str:
     return f"{reverse('compare')}?{query}" if query else reverse("compare")
 
 
-def side_by_side(found: list[Series], start: dt.date) -> list[tuple[str, list[tuple[Figure, list[Figure]]]]]:
+def side_by_side(chosen: list[Series], start: dt.date) -> list[tuple[str, list[tuple[Figure, list[Figure]]]]]:
     """Headings with their rows: a figure that names the row, and the same figure of each series."""
-    columns = [groups(series_performance(one, start=start)) for one in found]
+    columns = [groups(series_performance(series, start=start)) for series in chosen]
     return [
         (heading, [(row[0], list(row)) for row in zip(*(dict(column)[heading] for column in columns), strict=True)])
         for heading, _ in columns[0]

@@ -1,6 +1,5 @@
 """The event log: what happened, narrowed down, page by page or as a file."""
 
-import csv
 import datetime as dt
 from collections.abc import Iterator
 
@@ -11,36 +10,33 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from exo_registry.formats import csv_text
 from exo_registry.models import Event
+from exo_registry.web.form_fields import DateField, KeyField, QueryField, labelled_errors
 
 PAGE = 100
 LONGEST_FILE = 200_000
 LEVELS = [("", "all"), ("warning", "warnings and errors"), ("error", "errors")]
-ISO, NO_DATE = ["%Y-%m-%d"], "not a date: write it as YYYY-MM-DD."
 COLUMNS = ("time", "level", "kind", "message", "product", "series", "run", "user")
 
 
 class Filter(forms.Form):
     """What of the log is wanted; an empty field leaves all of it. Dates are the server's, both included."""
 
-    text = forms.CharField(required=False)
+    text = QueryField(required=False, label="Words")
     level = forms.ChoiceField(choices=LEVELS, required=False)
-    kind = forms.CharField(required=False)
-    product = forms.CharField(required=False)
-    series = forms.CharField(required=False)
-    run = forms.IntegerField(required=False, min_value=1, error_messages={"invalid": "Run: give its number."})
-    since = forms.DateField(
-        required=False, input_formats=["%Y-%m-%d"], error_messages={"invalid": f"From is {NO_DATE}"}
-    )
-    until = forms.DateField(
-        required=False, input_formats=["%Y-%m-%d"], error_messages={"invalid": f"Until is {NO_DATE}"}
-    )
-    before = forms.IntegerField(required=False, min_value=1)
+    kind = QueryField(required=False)
+    product = QueryField(required=False)
+    series = QueryField(required=False)
+    run = KeyField(required=False)
+    since = DateField(required=False, label="From")
+    until = DateField(required=False)
+    before = KeyField(required=False)
 
-    def narrowed(self, found: QuerySet[Event]) -> QuerySet[Event]:
+    def narrowed(self, events: QuerySet[Event]) -> QuerySet[Event]:
         """The events that are wanted; none of them for a filter that is not valid."""
         if not self.is_valid():
-            return found.none()
+            return events.none()
         wanted = self.cleaned_data
         for name, lookup in (
             ("text", "message__icontains"),
@@ -50,15 +46,15 @@ class Filter(forms.Form):
             ("run", "run"),
         ):
             if wanted[name]:
-                found = found.filter(**{lookup: wanted[name]})
+                events = events.filter(**{lookup: wanted[name]})
         if wanted["level"]:
             levels = ["error"] if wanted["level"] == "error" else ["warning", "error"]
-            found = found.filter(level__in=levels)
+            events = events.filter(level__in=levels)
         if wanted["since"]:
-            found = found.filter(time__gte=_midnight(wanted["since"]))
+            events = events.filter(time__gte=_midnight(wanted["since"]))
         if wanted["until"]:
-            found = found.filter(time__lt=_midnight(wanted["until"] + dt.timedelta(days=1)))
-        return found
+            events = events.filter(time__lt=_midnight(wanted["until"] + dt.timedelta(days=1)))
+        return events
 
 
 def _midnight(date: dt.date) -> dt.datetime:
@@ -74,11 +70,11 @@ def _log() -> QuerySet[Event]:
 def events(request: HttpRequest) -> HttpResponse:
     """The newest events that fit the filter; ?before= goes on to older ones."""
     form = Filter(request.GET)
-    found = form.narrowed(_log())
+    matching = form.narrowed(_log())
     before = form.cleaned_data.get("before")
     if before:
-        found = found.filter(pk__lt=before)
-    rows = list(found[: PAGE + 1])
+        matching = matching.filter(pk__lt=before)
+    rows = list(matching[: PAGE + 1])
     query = request.GET.copy()
     query.pop("before", None)
     older = query.copy()
@@ -86,7 +82,7 @@ def events(request: HttpRequest) -> HttpResponse:
         older["before"] = str(rows[PAGE - 1].pk)
     context = {
         "form": form,
-        "errors": [error for errors in form.errors.values() for error in errors],
+        "errors": labelled_errors(form),
         "events": rows[:PAGE],
         "kinds": Event.objects.order_by("kind").values_list("kind", flat=True).distinct(),
         "filtered": any(value for value in query.values()),
@@ -101,27 +97,16 @@ def events(request: HttpRequest) -> HttpResponse:
 def events_csv(request: HttpRequest) -> HttpResponse:
     """Every event that fits the filter, newest first, as CSV; times in UTC."""
     form = Filter(request.GET)
-    found = form.narrowed(_log())[:LONGEST_FILE]
+    matching = form.narrowed(_log())[:LONGEST_FILE]
     headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
-    return StreamingHttpResponse(_lines(found), content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(_lines(matching), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
+def _lines(matching: QuerySet[Event]) -> Iterator[str]:
+    return csv_text.lines(COLUMNS, map(_row, matching.iterator(chunk_size=2000)))
 
 
-def _lines(found: QuerySet[Event]) -> Iterator[str]:
-    writer = csv.writer(_Echo(), lineterminator="\n")
-    yield writer.writerow(COLUMNS)
-    for one in found.iterator(chunk_size=2000):
-        time = one.time.astimezone(dt.UTC).isoformat(timespec="seconds")
-        names = [str(value or "") for value in (one.product, one.series, one.run_id, one.user)]
-        yield writer.writerow([time, one.level, one.kind, _as_text(one.message), *names])
-
-
-def _as_text(message: str) -> str:
-    """A message that a spreadsheet would run as a formula is kept as text."""
-    return f"'{message}" if message[:1] in "=+-@\t" else message
+def _row(event: Event) -> list[str]:
+    time = event.time.astimezone(dt.UTC).isoformat(timespec="seconds")
+    names = [str(value or "") for value in (event.product, event.series, event.run_id, event.user)]
+    return [time, event.level, event.kind, event.message, *names]

@@ -6,33 +6,33 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from exo_registry import metrics as figures
-from exo_registry import status
-from exo_registry.api_auth import authorised
-from exo_registry.models import Scope
+from exo_registry.api.endpoint import Endpoint, operation
+from exo_registry.operations import metrics as figures
+from exo_registry.operations import status
 
 
 @login_not_required
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 and "ok"; 503 when the database is away, or when work waits and nobody works. Needs no log-in."""
+    """200 and "ok"; 503 when the database is unavailable, or steps wait and no worker is active. Needs no log-in."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         idle = status.idle_work()
     except DatabaseError:
-        return _plain("no database", 503)
-    return _plain("work waits and nobody works", 503) if idle else _plain("ok", 200)
+        return _plain("database unavailable", 503)
+    return _plain("no active workers", 503) if idle else _plain("ok", 200)
 
 
-def _plain(words: str, code: int) -> HttpResponse:
-    return HttpResponse(f"{words}\n", status=code, content_type="text/plain")
+def _plain(text: str, code: int) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=code, content_type="text/plain")
 
 
-@never_cache
-@require_safe
-@authorised(Scope.READ)
-def metrics(request: HttpRequest) -> HttpResponse:
+@operation()
+def read_metrics(request: HttpRequest) -> HttpResponse:
     """Figures in Prometheus' text format, counted when asked; for an API token with the scope read, or a log-in."""
     return HttpResponse(figures.exposition(), content_type=figures.CONTENT_TYPE)
+
+
+metrics = never_cache(Endpoint(get=read_metrics))

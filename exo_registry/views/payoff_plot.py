@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from algorithms.engine import analytics
-from exo_registry.position import CurrentPosition
+from algorithms.analysis import payoff
+from exo_registry.series.position import CurrentPosition
 from exo_registry.templatetags.exoweb import number, plain
 
 BOX = 1000.0
@@ -102,9 +102,9 @@ def plot(position: CurrentPosition) -> Plot:
         amounts=[up.tick(value, number(value, 0)) for value in nice(up.low, up.high) if value],
         strikes=[across.tick(at, plain(strike)) for at, strike in strikes.items() if across.holds(at)],
         break_evens=[
-            Dot(across.tick(one, "").percent, up.tick(0.0, "").percent, plain(round(one, 2)))
-            for one in position.break_evens
-            if across.holds(one)
+            Dot(across.tick(price, "").percent, up.tick(0.0, "").percent, plain(round(price, 2)))
+            for price in position.break_evens
+            if across.holds(price)
         ],
         place=Dot(across.tick(price, "").percent, up.tick(profit, "").percent, number(profit, 0)),
         rows=table(position, across),
@@ -115,18 +115,18 @@ def nice(low: float, high: float, count: int = TICKS) -> list[float]:
     """About `count` round values from `low` to `high`."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(one for one in NICE_STEPS if one * power >= rough)
+    step = power * next(step for step in NICE_STEPS if step * power >= rough)
     first = math.ceil(low / step)
     return [round(step * i, 10) for i in range(first, math.floor(high / step) + 1)]
 
 
 def table(position: CurrentPosition, across: Scale) -> list[tuple[str, str, str]]:
-    """The same curves in words: price, profit at expiry, profit at the day; at round prices."""
+    """The same curves as text: price, profit at expiry, profit at the day; at round prices."""
     snapshot, what_if = position.snapshot, position.what_if
     prices = nice(across.low, across.high, 10)
     if not prices:
         return []
-    curves = analytics.payoff(snapshot, np.array(prices), what_if)
+    curves = payoff.payoff(snapshot, np.array(prices), what_if)
     return [
         (plain(price), number(float(expiry), 0), number(float(day), 0))
         for price, expiry, day in zip(prices, curves.at_expiry, curves.at_day, strict=True)

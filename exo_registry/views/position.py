@@ -7,21 +7,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from algorithms.engine.analytics import NOTHING_CHANGES, Line, WhatIf
+from algorithms.analysis.valuation import NOTHING_CHANGES, Line, WhatIf
 from exo_registry.models import Series
-from exo_registry.position import CurrentPosition, PositionError, current
+from exo_registry.series.position import WHAT_IF_LIMITS, CurrentPosition, PositionError, WhatIfError, current
+from exo_registry.web.form_fields import labelled_errors
 
 from .payoff_plot import plot
 
-FAR = 3653  # days ahead, ten years
+
+def _part(name: str, label: str, scale: float = 1.0) -> forms.FloatField:
+    low, high = (scale * limit for limit in WHAT_IF_LIMITS[name])
+    return forms.FloatField(required=False, label=label, min_value=low, max_value=high)
 
 
 class WhatIfForm(forms.Form):
     """A change of the world in the units of a person: points, volatility points, calendar days."""
 
-    price = forms.FloatField(required=False, label="Price shift", min_value=-1e6, max_value=1e6)
-    vol = forms.FloatField(required=False, label="Volatility shift", min_value=-100, max_value=500)
-    days = forms.FloatField(required=False, label="Days ahead", min_value=0, max_value=FAR)
+    price = _part("price", "Price shift")
+    vol = _part("vol", "Volatility shift", scale=100.0)
+    days = _part("days", "Days ahead")
 
     def what_if(self) -> WhatIf:
         """Raises nothing once the form is valid; what is left empty does not change."""
@@ -42,27 +46,33 @@ def payoff(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def context(request: HttpRequest, name: str) -> dict[str, Any]:
-    one = get_object_or_404(Series.objects.select_related("product").defer("sparkline"), name=name)
+    series = get_object_or_404(Series.objects.select_related("product").defer("sparkline"), name=name)
     form = WhatIfForm(request.GET)
-    found, problem = None, ""
+    position, problem = None, ""
     try:
-        found = current(one, form.what_if() if form.is_valid() else NOTHING_CHANGES)
+        position = valued(series, form)
     except PositionError as error:
         problem = str(error)
-    shown = {"series": one, "position": found, "problem": problem, "errors": errors(form)}
-    if found is not None and not found.is_flat:
+    shown = {"series": series, "position": position, "problem": problem, "errors": labelled_errors(form)}
+    if position is not None and not position.is_flat:
         shown |= {
-            "lines": [(value, value.line, paid(value.line)) for value in found.now.lines],
-            "plot": plot(found),
-            "bounds": bounds(found),
-            "changed": found.what_if != NOTHING_CHANGES,
-            "change": found.after.profit - found.now.profit,
+            "lines": [(value, value.line, paid(value.line)) for value in position.now.lines],
+            "plot": plot(position),
+            "bounds": bounds(position),
+            "changed": position.what_if != NOTHING_CHANGES,
+            "change": position.after.profit - position.now.profit,
         }
     return shown
 
 
-def errors(form: forms.Form) -> list[str]:
-    return [f"{form.fields[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
+def valued(series: Series, form: WhatIfForm) -> CurrentPosition | None:
+    """The position after the form's what-if; as it is, with an error in the form, if that cannot be."""
+    if form.is_valid():
+        try:
+            return current(series, form.what_if())
+        except WhatIfError as error:
+            form.add_error(error.part, str(error))
+    return current(series)
 
 
 def paid(line: Line) -> float:
@@ -70,9 +80,9 @@ def paid(line: Line) -> float:
     return line.cost / (line.qty * line.point_value)
 
 
-def bounds(found: CurrentPosition) -> list[tuple[str, float | None, float | None]]:
+def bounds(position: CurrentPosition) -> list[tuple[str, float | None, float | None]]:
     """Highest and lowest profit at expiry: what it is called, the amount (None: unbounded) and the price of it."""
-    best = found.extremes
+    best = position.extremes
     return [
         ("Largest profit", best.highest, best.highest_at),
         ("Largest loss", best.lowest, best.lowest_at),

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from exo_registry import market_store
+from exo_registry import market
 from exo_registry.models import Product, Revision
 
 from .rows import series_rows
@@ -26,27 +26,32 @@ TABLES = (
 def products(request: HttpRequest) -> HttpResponse:
     """Every product with its number of series and the newest revision of its data."""
     newest = Revision.objects.filter(product=OuterRef("pk")).order_by("-number")
-    found = Product.objects.order_by("exchangesymbol").annotate(
+    products = Product.objects.order_by("exchangesymbol").annotate(
         series_count=Count("series"),
         revision=Subquery(newest.values("number")[:1]),
         imported=Subquery(newest.values("created")[:1]),
     )
-    return render(request, "products.html", {"products": found})
+    return render(request, "products.html", {"products": products})
 
 
 @require_safe
 def product(request: HttpRequest, symbol: str) -> HttpResponse:
     """One product by symbol; an unknown symbol gets the nearest ones."""
-    one = Product.objects.filter(exchangesymbol=symbol).first()
-    if one is None:
+    product = Product.objects.filter(exchangesymbol=symbol).first()
+    if product is None:
         return unknown(request, symbol)
-    revisions = list(one.revisions.select_related("user")[:REVISIONS_SHOWN])
-    coverage = market_store.coverage(one) if revisions else None
+    revisions = list(product.revisions.select_related("user")[:REVISIONS_SHOWN])
+    coverage, problem = None, ""
+    try:
+        coverage = market.coverage(product) if revisions else None
+    except market.MarketStoreError as error:
+        problem = str(error)
     context = {
-        "product": one,
-        "rows": series_rows(one.series.select_related("product", "definition").defer("state")),
+        "product": product,
+        "rows": series_rows(product.series.select_related("product", "definition").defer("state")),
         "revisions": revisions,
         "coverage": coverage,
+        "problem": problem,
         "spans": [(label, coverage[table]) for label, table in TABLES] if coverage else [],
     }
     return render(request, "product.html", context)

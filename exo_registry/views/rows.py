@@ -4,14 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exo_registry.models import Series
-from exo_registry.runs import freshness
+from exo_registry.series.assessment import Assessment, assess
 
 
 @dataclass(frozen=True)
 class SeriesRow:
     series: Series
-    state: str
-    why: str
+    assessment: Assessment
+
+    @property
+    def state(self) -> str:
+        return self.assessment.state
+
+    @property
+    def why(self) -> str:
+        """Why the series is in its state; empty for a fresh one."""
+        return self.assessment.why
 
     @property
     def change(self) -> float | None:
@@ -28,5 +36,5 @@ def day_change(series: Series) -> float | None:
 def series_rows(series: Iterable[Series]) -> list[SeriesRow]:
     """Rows with their freshness, in the order given and in a fixed number of queries."""
     series = list(series)
-    states = freshness.states(series)
-    return [SeriesRow(one, states[one.pk].state, states[one.pk].why) for one in series]
+    assessments = assess(series)
+    return [SeriesRow(row, assessments[row.pk]) for row in series]

@@ -13,17 +13,16 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from exo_registry.models import Run, Status, Step
-from exo_registry.runs import control, plan, tasks
-from exo_registry.runs.counts import runs_with_counts
-
-from .backfill_form import BackfillForm
+from exo_registry.runs import control, plan
+from exo_registry.runs.request import RunRequest, request_run
+from exo_registry.web.backfill_form import BackfillForm
 
 SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run goes. `rate` is in sessions a second; None where it cannot be told yet."""
+    """How fast a run goes. `rate` is in sessions a second; None where it is not known yet."""
 
     elapsed: dt.timedelta | None
     rate: float | None
@@ -35,7 +34,7 @@ class Pace:
             return cls(None, None, None)
         elapsed = (run.finished or now or timezone.now()) - run.started
         seconds = elapsed.total_seconds()
-        rate = run.sessions_done / seconds if seconds > 0 and run.sessions_done else None
+        rate = run.sessions_timed / seconds if seconds > 0 and run.sessions_timed else None
         todo = run.sessions_total - run.sessions_done
         left = dt.timedelta(seconds=todo / rate) if rate and run.is_active and todo > 0 else None
         return cls(elapsed, rate, left)
@@ -44,8 +43,8 @@ class Pace:
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """The latest runs, newest first."""
-    found = list(runs_with_counts()[:SHOWN])
-    return render(request, "runs.html", {"runs": [(run, Pace.of(run)) for run in found], "limit": SHOWN})
+    runs = list(Run.objects.with_counts()[:SHOWN])
+    return render(request, "runs.html", {"runs": [(run, Pace.of(run)) for run in runs], "limit": SHOWN})
 
 
 @require_safe
@@ -62,18 +61,18 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
 
 def live(request: HttpRequest, pk: int) -> dict[str, object]:
     after = request.GET.get("after", "")
-    one = get_object_or_404(runs_with_counts(), pk=pk)
-    events = list(one.events.filter(pk__gt=int(after) if after.isdecimal() else 0).order_by("pk"))
-    steps = list(one.steps.select_related("series", "product").defer("series__state", "series__sparkline"))
+    run = get_object_or_404(Run.objects.with_counts(), pk=pk)
+    events = list(run.events.filter(pk__gt=int(after) if after.isdecimal() else 0).order_by("pk"))
+    steps = list(run.steps.select_related("series", "product").defer("series__state", "series__sparkline"))
     return {
-        "run": one,
-        "pace": Pace.of(one),
+        "run": run,
+        "pace": Pace.of(run),
         "steps": steps,
         "events": events,
         "last_event": events[-1].pk if events else after or 0,
-        "failed": one.steps_failed,
-        "left": _left(steps, Status.CANCELLED) if one.status == Status.CANCELLED else None,
-        "again": _left(steps, Status.FAILED, Status.SKIPPED) if one.steps_failed and not one.is_active else None,
+        "failed": run.steps_failed,
+        "left": _left(steps, Status.CANCELLED) if run.status == Status.CANCELLED else None,
+        "again": _left(steps, Status.FAILED, Status.SKIPPED) if run.steps_failed and not run.is_active else None,
     }
 
 
@@ -88,26 +87,24 @@ def _left(steps: list[Step], *statuses: str) -> dict[str, int]:
 def new(request: HttpRequest) -> HttpResponse:
     """Ask for a backfill: what, from when, until when; the plan; then start it."""
     form = BackfillForm(request.POST or request.GET)
-    planned = plan.make_plan(**form.chosen()) if form.is_valid() else None
-    if request.method == "POST" and planned:
-        started = start(request, planned)
-        if started:
-            return redirect(started)
+    valid = form.is_valid()
+    if request.method == "POST" and valid and (started := start(request, form.asked)):
+        return redirect(started)
+    planned = form.asked.plan() if valid else None
     template = "parts/plan.html" if request.htmx else "run_new.html"
     return render(request, template, {"form": form, "plan": planned})
 
 
-def start(request: HttpRequest, planned: plan.Plan) -> Run | None:
+def start(request: HttpRequest, asked: RunRequest) -> Run | None:
     """The run, stored and queued; or None and a message that says why not."""
     try:
-        started = plan.start(planned, user=request.user, source=Run.Source.PAGE)
+        started, _ = request_run(asked, user=request.user, source=Run.Source.PAGE)
     except plan.AlreadyActive as error:
         messages.error(request, already_active(error))
         return None
     except plan.NothingToDo as error:
         messages.warning(request, str(error))
         return None
-    tasks.enqueue(started)
     return started
 
 
@@ -115,9 +112,9 @@ def start(request: HttpRequest, planned: plan.Plan) -> Run | None:
 @permission_required("exo_registry.cancel_run", raise_exception=True)
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the workers to stop; what is stored stays."""
-    one = get_object_or_404(Run, pk=pk)
-    control.cancel(one, user=request.user)
-    return redirect(one)
+    run = get_object_or_404(Run, pk=pk)
+    control.cancel(run, user=request.user)
+    return redirect(run)
 
 
 @require_POST
@@ -135,13 +132,13 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _again(request: HttpRequest, pk: int, work: Callable[..., int]) -> HttpResponse:
-    one = get_object_or_404(Run, pk=pk)
+    run = get_object_or_404(Run, pk=pk)
     try:
-        if not work(one, user=request.user):
+        if not work(run, user=request.user):
             messages.warning(request, "Nothing of this run is left to compute.")
     except plan.AlreadyActive as error:
         messages.error(request, already_active(error))
-    return redirect(one)
+    return redirect(run)
 
 
 def already_active(error: plan.AlreadyActive) -> str:

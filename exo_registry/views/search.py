@@ -27,26 +27,32 @@ class Found:
 def search(request: HttpRequest) -> HttpResponse:
     """Names that contain the query, the nearest first; a page with one exact answer goes straight there."""
     query = request.GET.get("q", "").strip()
-    found = find(query, LIMIT if request.htmx else PAGE_LIMIT) if query else []
+    hits = find(query, LIMIT if request.htmx else PAGE_LIMIT) if query else []
     if request.htmx:
-        return render(request, "parts/search_results.html", {"found": found, "query": query})
-    exact = [one for one in found if one.name.lower() == query.lower()]
-    if len(exact) == 1 or len(found) == 1:
-        return redirect((exact or found)[0].url)
-    return render(request, "search.html", {"found": found, "query": query})
+        return render(request, "parts/search_results.html", {"hits": hits, "query": query})
+    exact = [hit for hit in hits if hit.name.lower() == query.lower()]
+    if len(exact) == 1 or len(hits) == 1:
+        return redirect((exact or hits)[0].url)
+    return render(request, "search.html", {"hits": hits, "query": query})
 
 
 def find(query: str, limit: int) -> list[Found]:
     products = Product.objects.filter(Q(exchangesymbol__icontains=query) | Q(description__icontains=query))
     definitions = Definition.objects.filter(name__icontains=query)
     series = Series.objects.filter(name__icontains=query).select_related("product").only("name", "product__description")
-    found = [
-        *(Found("product", one.exchangesymbol, one.description, one.get_absolute_url()) for one in products[:limit]),
-        *(Found("series", one.name, one.product.description, one.get_absolute_url()) for one in series[:limit]),
-        *(Found("EXO", one.name, one.algorithm.rpartition(".")[2], in_book(one)) for one in definitions[:limit]),
+    hits = [
+        *(
+            Found("product", product.exchangesymbol, product.description, product.get_absolute_url())
+            for product in products[:limit]
+        ),
+        *(Found("series", row.name, row.product.description, row.get_absolute_url()) for row in series[:limit]),
+        *(
+            Found("definition", definition.name, definition.algorithm.rpartition(".")[2], in_book(definition))
+            for definition in definitions[:limit]
+        ),
     ]
     start = query.lower()
-    return sorted(found, key=lambda one: (one.name.lower() != start, not one.name.lower().startswith(start)))
+    return sorted(hits, key=lambda hit: (hit.name.lower() != start, not hit.name.lower().startswith(start)))
 
 
 def in_book(definition: Definition) -> str:

@@ -6,18 +6,20 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from exo_registry import catalogue, series_data
+from exo_registry.definitions import catalogue
+from exo_registry.formats.json_text import JsonAnswer
 from exo_registry.models import Revision, Series, Step, Trade
 from exo_registry.models.run import ACTIVE
+from exo_registry.series import frames
+from exo_registry.web.conditional import conditional
 
-from .conditional import conditional
 from .parameters import readable
-from .rows import SeriesRow, series_rows
+from .rows import series_rows
 
 RANGES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "All")
 CHART_FIELDS = ("name", "generation", "points_count", "gaps_count", "computed_at")
@@ -28,37 +30,39 @@ GAPS_SHOWN = 200
 @require_safe
 def series(request: HttpRequest, name: str) -> HttpResponse:
     """One series by name; an unknown name gets the nearest ones."""
-    one = with_context(Series.objects.all()).filter(name=name).first()
-    if one is None:
+    series = with_context(Series.objects.all()).filter(name=name).first()
+    if series is None:
         return unknown(request, name)
-    row = series_rows([one])[0]
-    trades = one.trades.order_by("-date", "-number")
+    row = series_rows([series])[0]
+    trades = series.trades.order_by("-date", "-number")
     everything = request.GET.get("trades") == "all"
     context = {
-        "series": one,
-        "product": one.product,
+        "series": series,
+        "product": series.product,
         "row": row,
+        "failure": row.assessment.failure,
         "trades": trades if everything else trades[:TRADES_SHOWN],
-        "all_trades": everything or one.trades_count <= TRADES_SHOWN,
-        "gaps": one.gaps.order_by("-date")[:GAPS_SHOWN] if one.gaps_count else [],
-        "reasons": stale_reasons(row),
-        "rules": [(name.replace("_", " "), readable(value)) for name, value in (one.product_rules or {}).items()],
+        "all_trades": everything or series.trades_count <= TRADES_SHOWN,
+        "gaps": series.gaps.order_by("-date")[:GAPS_SHOWN] if series.gaps_count else [],
+        "causes": row.assessment.causes,
+        "hole": row.assessment.hole,
+        "rules": [(name.replace("_", " "), readable(value)) for name, value in (series.product_rules or {}).items()],
         "ranges": RANGES,
-        **methodology(one),
+        **methodology(series),
     }
     return render(request, "series.html", context)
 
 
-def with_context(found: QuerySet[Series]) -> QuerySet[Series]:
+def with_context(series: QuerySet[Series]) -> QuerySet[Series]:
     """Series with what their page says about them, all in one query."""
     revisions = Revision.objects.filter(product=OuterRef("product")).order_by("-number")
     active = Step.objects.filter(series=OuterRef("pk"), status__in=ACTIVE).order_by("-run")
-    counted = Trade.objects.filter(series=OuterRef("pk")).order_by().values("series").annotate(count=Count("pk"))
+    trades = Trade.objects.filter(series=OuterRef("pk")).order_by().values("series").annotate(count=Count("pk"))
     return (
-        found.select_related("product", "definition")
+        series.select_related("product", "definition")
         .defer("state")
         .annotate(
-            trades_count=Coalesce(Subquery(counted.values("count")), 0),
+            trades_count=Coalesce(Subquery(trades.values("count")), 0),
             newest_revision=Subquery(revisions.values("number")[:1]),
             active_run=Subquery(active.values("run")[:1]),
             active_status=Subquery(active.values("status")[:1]),
@@ -69,14 +73,14 @@ def with_context(found: QuerySet[Series]) -> QuerySet[Series]:
 @require_safe
 def chart(request: HttpRequest, name: str) -> HttpResponse:
     """What the chart draws, as JSON: points by column, trades a session, gaps with their reasons."""
-    one = get_object_or_404(Series.objects.only(*CHART_FIELDS), name=name)
-    return conditional(request, one, lambda: JsonResponse(chart_data(one)))
+    series = get_object_or_404(Series.objects.only(*CHART_FIELDS), name=name)
+    return conditional(request, series, lambda: JsonAnswer(chart_data(series)))
 
 
-def chart_data(one: Series) -> dict[str, Any]:
-    trades = one.trades.order_by("date").values_list("date").annotate(Count("number"))
-    gaps = one.gaps.order_by("date").values_list("date", "reason") if one.gaps_count else []
-    points = series_data.chart_columns(one)
+def chart_data(series: Series) -> dict[str, Any]:
+    trades = series.trades.order_by("date").values_list("date").annotate(Count("number"))
+    gaps = series.gaps.order_by("date").values_list("date", "reason") if series.gaps_count else []
+    points = frames.chart_columns(series)
     # As fine as a screen can show, at half the bytes; the API has every digit.
     points["exo"] = [round(value, 2) for value in points["exo"]]
     points["delta"] = [round(value, 4) for value in points["delta"]]
@@ -87,11 +91,11 @@ def chart_data(one: Series) -> dict[str, Any]:
     }
 
 
-def methodology(one: Series) -> dict[str, Any]:
+def methodology(series: Series) -> dict[str, Any]:
     """The algorithm's own words and the parameters it was computed with; why not, if it cannot be loaded."""
-    stored = one.parameters if one.parameters is not None else one.definition.parameters
+    stored = series.parameters if series.parameters is not None else series.definition.parameters
     try:
-        algorithm = catalogue.load(one.definition.algorithm)
+        algorithm = catalogue.load(series.definition.algorithm)
     except catalogue.CatalogueError as error:
         return {
             "algorithm_error": str(error),
@@ -105,10 +109,6 @@ def methodology(one: Series) -> dict[str, Any]:
     return {"explanation": inspect.getdoc(algorithm) or "", "parameters": parameters}
 
 
-def stale_reasons(row: SeriesRow) -> list[str]:
-    return row.why.split("; ") if row.state == "stale" else []
-
-
 def unknown(request: HttpRequest, name: str) -> HttpResponse:
     names = {other.lower(): other for other in Series.objects.values_list("name", flat=True)}
     close = difflib.get_close_matches(name.lower(), names, n=4, cutoff=0.5)
@@ -116,6 +116,6 @@ def unknown(request: HttpRequest, name: str) -> HttpResponse:
         "kind": "series",
         "name": name,
         "nearest": [(reverse("series", args=[names[key]]), names[key]) for key in close],
-        "remedy": "A series is named SYMBOL_EXO, such as ES_ContFut; it exists once an EXO definition meets a product.",
+        "remedy": "ES_ContFut is the series of the product ES and the definition ContFut, once that applies to ES.",
     }
     return render(request, "unknown.html", context, status=404)

@@ -8,10 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from algorithms.engine.statistics import DEFINITIONS, DayChange, Performance
+from algorithms.analysis.statistics import DEFINITIONS, DayChange, Performance
 from exo_registry.models import Series
-from exo_registry.performance import series_performance
+from exo_registry.series.performance import series_performance
 from exo_registry.templatetags.exoweb import ABSENT, direction, number, signed
+from exo_registry.web.form_fields import DateField
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 TINTS = 4  # steps of background behind a month, by size against the largest
@@ -37,10 +38,11 @@ class Month(NamedTuple):
 class PeriodForm(forms.Form):
     """What the statistics are of, and on: both optional."""
 
-    start = forms.DateField(required=False, label="Since", widget=forms.DateInput(attrs={"type": "date"}))
+    start = DateField(required=False, label="Since", widget=forms.DateInput(attrs={"type": "date"}))
     capital = forms.FloatField(
         required=False,
         min_value=0.01,
+        max_value=1e15,
         label="Capital",
         widget=forms.NumberInput(attrs={"step": "any", "min": "1"}),
         error_messages={"min_value": "must be above zero"},
@@ -50,14 +52,15 @@ class PeriodForm(forms.Form):
 @require_safe
 def statistics(request: HttpRequest, name: str) -> HttpResponse:
     """Key numbers and monthly table, since ?start= and on ?capital=."""
-    one = get_object_or_404(Series.objects.select_related("product").defer("state", "sparkline"), name=name)
+    series = get_object_or_404(Series.objects.select_related("product").defer("state", "sparkline"), name=name)
     form = PeriodForm(request.GET)
-    context: dict[str, Any] = {"series": one, "form": form, "start": None, "capital": None}
+    context: dict[str, Any] = {"series": series, "form": form, "start": None, "capital": None}
     if form.is_valid():
         context |= form.cleaned_data
-        found = series_performance(one, start=context["start"], capital=context["capital"])
-        months = monthly(found)
-        context |= {"found": found, "groups": groups(found, one.product.currency), "months": months, "names": MONTHS}
+        performance = series_performance(series, start=context["start"], capital=context["capital"])
+        months = monthly(performance)
+        figures = groups(performance, series.product.currency)
+        context |= {"performance": performance, "groups": figures, "months": months, "names": MONTHS}
     return render(request, "parts/statistics.html", context)
 
 
@@ -73,7 +76,7 @@ def day(date: dt.date | None) -> str:
     return ABSENT if date is None else date.isoformat()
 
 
-def groups(found: Performance, currency: str = "") -> list[tuple[str, list[Figure]]]:
+def groups(performance: Performance, currency: str = "") -> list[tuple[str, list[Figure]]]:
     """The key numbers under their headings, as they read; amounts with the currency in their label, if it is given."""
     unit = f", {currency}" if currency else ""
 
@@ -81,7 +84,7 @@ def groups(found: Performance, currency: str = "") -> list[tuple[str, list[Figur
         return Figure(label, text, DEFINITIONS.get(name, ""), style, note)
 
     def gain(label: str, name: str, text: str) -> Figure:
-        return figure(label, name, text, style=direction(getattr(found, name)))
+        return figure(label, name, text, style=direction(getattr(performance, name)))
 
     def session(label: str, name: str, change: DayChange | None) -> Figure:
         if change is None:
@@ -92,49 +95,49 @@ def groups(found: Performance, currency: str = "") -> list[tuple[str, list[Figur
         (
             "Return",
             [
-                gain(f"Profit{unit}", "profit", signed(found.profit, 0)),
-                gain("Return on capital", "total_return", signed_percent(found.total_return)),
-                gain("Annual return", "annual_return", signed_percent(found.annual_return)),
-                figure("Years", "", number(found.years, 1)),
-                figure(f"Capital used{unit}", "", number(found.capital, 0)),
+                gain(f"Profit{unit}", "profit", signed(performance.profit, 0)),
+                gain("Return on capital", "total_return", signed_percent(performance.total_return)),
+                gain("Annual return", "annual_return", signed_percent(performance.annual_return)),
+                figure("Years", "", number(performance.years, 1)),
+                figure(f"Capital used{unit}", "", number(performance.capital, 0)),
             ],
         ),
         (
             "Risk",
             [
-                figure("Volatility a year", "volatility", percent(found.volatility)),
-                figure("Sharpe", "sharpe", number(found.sharpe)),
-                figure("Sortino", "sortino", number(found.sortino)),
-                figure("Calmar", "calmar", number(found.calmar)),
+                figure("Volatility a year", "volatility", percent(performance.volatility)),
+                figure("Sharpe", "sharpe", number(performance.sharpe)),
+                figure("Sortino", "sortino", number(performance.sortino)),
+                figure("Calmar", "calmar", number(performance.calmar)),
             ],
         ),
         (
             "Max drawdown",
             [
-                figure(f"Amount{unit}", "max_drawdown", fall(found.max_drawdown)),
-                figure("Of the capital", "drawdown_return", percent(found.drawdown_return)),
-                figure("Peak", "peak", day(found.peak)),
-                figure("Trough", "trough", day(found.trough)),
-                figure("Made good", "recovery", recovery(found)),
+                figure(f"Amount{unit}", "max_drawdown", fall(performance.max_drawdown)),
+                figure("Of the capital", "drawdown_return", percent(performance.drawdown_return)),
+                figure("Peak", "peak", day(performance.peak)),
+                figure("Trough", "trough", day(performance.trough)),
+                figure("Made good", "recovery", recovery(performance)),
             ],
         ),
         (
             "Sessions",
             [
-                figure("Hit rate", "hit_rate", percent(found.hit_rate)),
-                session("Best", "best", found.best),
-                session("Worst", "worst", found.worst),
-                figure("In the market", "in_market", percent(found.in_market)),
+                figure("Hit rate", "hit_rate", percent(performance.hit_rate)),
+                session("Best", "best", performance.best),
+                session("Worst", "worst", performance.worst),
+                figure("In the market", "in_market", percent(performance.in_market)),
             ],
         ),
         (
             "Trading",
             [
-                figure("Trades", "trades", number(found.trades, 0)),
-                figure("Contracts", "contracts_traded", number(found.contracts_traded, 0)),
-                figure("Turnover a year", "turnover", times(found.turnover)),
-                figure("Average holding", "average_holding", holding(found.average_holding)),
-                figure(f"Total costs{unit}", "costs", number(found.costs, 0)),
+                figure("Trades", "trades", number(performance.trades, 0)),
+                figure("Contracts", "contracts_traded", number(performance.contracts_traded, 0)),
+                figure("Turnover a year", "turnover", times(performance.turnover)),
+                figure("Average holding", "average_holding", holding(performance.average_holding)),
+                figure(f"Total costs{unit}", "costs", number(performance.costs, 0)),
             ],
         ),
     ]
@@ -145,10 +148,10 @@ def fall(amount: float | None) -> str:
     return number(-amount if amount else amount, 0)
 
 
-def recovery(found: Performance) -> str:
-    if found.recovery is not None:
-        return day(found.recovery)
-    return "not yet" if found.peak else ABSENT
+def recovery(performance: Performance) -> str:
+    if performance.recovery is not None:
+        return day(performance.recovery)
+    return "not yet" if performance.peak else ABSENT
 
 
 def times(value: float | None) -> str:
@@ -159,12 +162,13 @@ def holding(days: float | None) -> str:
     return ABSENT if days is None else f"{number(days, 1)} days"
 
 
-def monthly(found: Performance) -> list[tuple[int, list[Month], Month]]:
+def monthly(performance: Performance) -> list[tuple[int, list[Month], Month]]:
     """The monthly table, newest year first: year, twelve cells, total."""
-    largest = max((abs(change) for row in found.months for change in row.months if change is not None), default=0.0)
+    changes = [change for row in performance.months for change in row.months if change is not None]
+    largest = max(map(abs, changes), default=0.0)
     return [
         (row.year, [month(change, largest) for change in row.months], month(row.total, 0.0))
-        for row in reversed(found.months)
+        for row in reversed(performance.months)
     ]
 
 

@@ -4,18 +4,18 @@ import datetime as dt
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.test import Client
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Event, Run, Series, Step
-from exo_registry.registry import sync_series
+from tests.html import PageClient
 
 CONTFUT = "algorithms.continuous_future.ContinuousFuture"
 SPREAD = "algorithms.vertical_spread.VerticalSpread"
 ICHIMOKU = "algorithms.regime_spread.IchimokuSpread"
 
 
-def logged_in(user) -> Client:
-    client = Client()
+def logged_in(user) -> PageClient:
+    client = PageClient()
     client.force_login(user)
     return client
 

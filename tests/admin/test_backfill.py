@@ -3,9 +3,10 @@
 import pytest
 from django_q.models import OrmQ
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Product, Run, Series, Step
-from exo_registry.registry import sync_series
-from exo_registry.runs import plan, tasks
+from exo_registry.runs import plan, worker
+from tests.html import columns, texts
 from tests.runs.markets import import_bars, weekdays
 
 from .conftest import logged_in, messages_of
@@ -39,10 +40,12 @@ def planned(response):
 def test_the_action_leads_to_a_page_with_the_plan_and_starts_nothing(browser, market, model):
     response = act(browser, model.objects.all())
     assert response.status_code == 200
-    assert planned(response) == {"CL_ContFut": ("rebuild", 60), "ES_ContFut": ("rebuild", 60)}
+    assert planned(response) == {"CL_ContFut": ("backfill", 60), "ES_ContFut": ("backfill", 60)}
     page = response.content.decode()
-    for words in ("<strong>2</strong> of 2 series", "<strong>120</strong> sessions", "first backfill", "2020-01-06"):
-        assert words in page
+    assert texts(page, "//p[@class='summary']/strong") == ["2", "120 sessions"]
+    assert columns(page, "Series", "Action", "Sessions", "First session", "Last session", "Reason") == [
+        (name, "backfill", "60", str(DAYS[0]), str(DAYS[-1]), "first backfill") for name in ("CL_ContFut", "ES_ContFut")
+    ]
     assert not Run.objects.exists()
 
 
@@ -54,20 +57,20 @@ def test_only_what_was_chosen_is_planned(browser, market):
 
 def test_series_without_points_start_at_the_first_session_there_is(browser, market):
     form = act(browser, Series.objects.all()).context["form"]
-    assert form["start"].value() == DAYS[0]
+    assert form["start"].value() == str(DAYS[0])
 
 
 def test_the_preview_follows_the_form(browser, market):
     series = Series.objects.filter(name="ES_ContFut")
     response = act(browser, series, preview="1", start=str(DAYS[50]), until=str(DAYS[54]))
-    assert planned(response) == {"ES_ContFut": ("rebuild", 5)}
+    assert planned(response) == {"ES_ContFut": ("backfill", 5)}
     assert not Run.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "excerpt"),
     [
-        ({"start": "soon"}, "Enter a valid date."),
+        ({"start": "soon"}, "not a date: write it as YYYY-MM-DD."),
         (
             {"start": "2020-02-01", "until": "2020-01-01"},
             "2020-01-01 is before the first session asked for",
@@ -75,10 +78,10 @@ def test_the_preview_follows_the_form(browser, market):
         ({"mode": "all"}, "all is not one of the available choices."),
     ],
 )
-def test_a_bad_form_shows_no_plan_and_starts_nothing(browser, market, fields, words):
+def test_a_bad_form_shows_no_plan_and_starts_nothing(browser, market, fields, excerpt):
     response = act(browser, Series.objects.all(), confirm="1", **fields)
     page = response.content.decode()
-    assert words in page
+    assert excerpt in page
     assert "Correct the values above to see the plan." in page
     assert response.context["plan"] is None
     assert not Run.objects.exists()
@@ -88,8 +91,10 @@ def test_what_cannot_be_planned_is_told(browser, market, make_product):
     make_product("NG")
     sync_series()
     response = act(browser, Series.objects.filter(name="NG_ContFut"))
-    assert "NG has no complete session of market data." in response.content.decode()
-    assert "disabled" in response.content.decode()
+    page = response.content.decode()
+    [problem] = texts(page, "//section[@id='plan']/p[@class='problem']")
+    assert "NG has no complete session of market data." in problem
+    assert 'value="Start" disabled' in page
 
 
 @pytest.mark.django_db(transaction=True)
@@ -102,7 +107,7 @@ def test_confirming_starts_the_run_rings_for_workers_and_leads_to_its_page(root,
     assert set(run.steps.values_list("series__name", flat=True)) == {"CL_ContFut", "ES_ContFut"}
     assert OrmQ.objects.count() == 2
     for product in Product.objects.all():
-        tasks.work(run.pk, product.pk)
+        worker.work(run.pk, product.pk)
     assert Series.objects.get(name="ES_ContFut").points_count == 60
 
 
@@ -118,7 +123,7 @@ def test_a_second_run_of_the_same_series_is_refused_with_a_link(browser, market)
 def test_a_plan_without_work_says_so_and_starts_nothing(browser, market):
     run = plan.start(plan.make_plan(start=DAYS[0]), source="shell")
     for product in Product.objects.all():
-        tasks.work(run.pk, product.pk)
+        worker.work(run.pk, product.pk)
     response = act(browser, Series.objects.all())
     assert "<strong>Nothing to do:</strong>" in response.content.decode()
     assert 'value="Start" disabled' in response.content.decode()
@@ -130,15 +135,15 @@ def test_a_plan_without_work_says_so_and_starts_nothing(browser, market):
 def test_reset_computes_everything_again(browser, market):
     run = plan.start(plan.make_plan(start=DAYS[0]), source="shell")
     for product in Product.objects.all():
-        tasks.work(run.pk, product.pk)
+        worker.work(run.pk, product.pk)
     response = act(browser, Series.objects.all(), preview="1", mode="reset", start=str(DAYS[10]))
     assert planned(response) == {"CL_ContFut": ("rebuild", 50), "ES_ContFut": ("rebuild", 50)}
 
 
 def test_all_rows_of_a_filtered_list_can_be_chosen_at_once(browser, market):
-    one = Series.objects.get(name="ES_ContFut")
-    url = f"{URLS[Series]}?product__id__exact={one.product_id}"
-    data = {"action": "backfill", "_selected_action": [one.pk], "select_across": "1", "index": "0"}
+    series = Series.objects.get(name="ES_ContFut")
+    url = f"{URLS[Series]}?product__id__exact={series.product_id}"
+    data = {"action": "backfill", "_selected_action": [series.pk], "select_across": "1", "index": "0"}
     response = browser.post(url, data)
     assert list(planned(response)) == ["ES_ContFut"]
     assert ("select_across", "1") in response.context["hidden"]
@@ -169,8 +174,9 @@ def test_the_pages_of_rows_have_a_backfill_button(browser, staff, market):
     assert "Backfill" not in client.get(url).content.decode()
 
 
-def test_titles_name_a_few_rows_and_count_the_rest(browser, make_product):
-    for number in range(9):
+@pytest.mark.parametrize(("count", "rest"), [(6, ""), (7, " and 1 more"), (9, " and 3 more")])
+def test_titles_name_a_few_rows_and_count_the_rest(browser, make_product, count, rest):
+    for number in range(count):
         make_product(f"P{number}")
     response = act(browser, Product.objects.all())
-    assert response.context["title"] == "Backfill P0, P1, P2, P3, P4, P5 and 3 more"
+    assert response.context["title"] == f"Backfill P0, P1, P2, P3, P4, P5{rest}"

@@ -1,12 +1,16 @@
 """The form of EXO definitions: every message at its field, the table of parameters, and series that follow."""
 
+import datetime as dt
 import json
+import re
 
 import pytest
 from django.urls import reverse
 
+from exo_registry.admin.history import differences
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Series
-from exo_registry.registry import sync_series
+from tests.html import texts
 
 from .conftest import CONTFUT, ICHIMOKU, SPREAD, errors, messages_of
 
@@ -21,13 +25,56 @@ def change_url(definition):
 def test_a_definition_is_added_and_its_series_with_it(browser, es, make_product):
     make_product("CL", active=False)
     response = browser.post(ADD, VALUES | {"name": "Spread", "algorithm": SPREAD}, follow=True)
-    assert "Series added: ES_CallSpread, ES_PutSpread." in messages_of(response)
+    text = messages_of(response)
+    assert "2 series have no points yet: " in text
+    hrefs = ["/series/ES_CallSpread/", "/series/ES_PutSpread/", "/runs/new/?exo=Spread&amp;mode=missing"]
+    assert re.findall('href="(/(?:series|runs)/[^"]*)"', text) == hrefs
     assert sorted(Series.objects.values_list("name", flat=True)) == ["ES_CallSpread", "ES_PutSpread"]
 
 
 def test_what_was_saved_is_checked_and_the_outcome_told(browser, es):
     response = browser.post(ADD, VALUES, follow=True)
     assert "Check of ContFut: There is no market data of ES, so it was not run." in messages_of(response)
+
+
+def test_changed_parameters_say_which_series_are_stale_and_how_to_compute_them(browser, es, make_definition):
+    definition = make_definition("ContFut")
+    sync_series()
+    Series.objects.update(last_session=dt.date(2020, 1, 2), last_date=dt.date(2020, 1, 2), points_count=10)
+    parameters = '{"legs": [{"right": "F", "qty": 2}]}'
+    text = messages_of(browser.post(change_url(definition), VALUES | {"parameters": parameters}, follow=True))
+    assert "1 series is stale now: " in text
+    assert re.findall('href="(/(?:series|runs)/[^"]*)"', text) == [
+        "/series/ES_ContFut/",
+        "/runs/new/?exo=ContFut&amp;mode=stale",
+    ]
+
+
+def test_the_history_of_parameters_names_what_differs(browser, es, make_definition):
+    legs = [{"right": "C", "qty": 1, "offset": number} for number in range(20)]
+    definition = make_definition("Spread", SPREAD, parameters={"call": legs})
+    legs[7]["qty"] = -2.5
+    browser.post(
+        change_url(definition),
+        VALUES | {"name": "Spread", "algorithm": SPREAD, "parameters": json.dumps({"call": legs})},
+    )
+    page = browser.get(reverse("admin:exo_registry_definition_history", args=[definition.pk])).content.decode()
+    cells = [" ".join(text.split()) for text in texts(page, "//table[@id='change-history']//li")]
+    assert cells == ["Parameters, call[7].qty: 1 → -2.5"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1, "b": 2}, {"a": 1.5}, [("a", "1", "1.5"), ("b", "2", "none")]),
+        ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": None}, 3]}, [("a[1].b", '"x"', "null"), ("a[2]", "none", "3")]),
+        ({"a": True}, {"a": 1}, [("a", "true", "1")]),
+        ({"a": {"b": 1}}, {"a": 2}, [("a", '{"b": 1}', "2")]),
+    ],
+)
+def test_differences_of_json(old, new, changes):
+    assert list(differences(old, new)) == changes
 
 
 def test_products_that_are_chosen_are_kept(browser, es, make_product):
@@ -73,8 +120,8 @@ def test_long_parameters_are_laid_out_and_read_back(browser, es, make_definition
 def test_the_table_of_parameters_follows_the_algorithm(browser, es):
     url = reverse("admin:exo_registry_definition_parameters")
     table = browser.get(url, {"path": ICHIMOKU}).content.decode()
-    for words in ("displacement", "whole number", "≥ 0", "Default: <code>26</code>", "In each leg", "Needed."):
-        assert words in table
+    for excerpt in ("displacement", "whole number", "≥ 0", "Default: <code>26</code>", "In each leg", "Needed."):
+        assert excerpt in table
     assert "Choose an algorithm" in browser.get(url, {"path": "os.system"}).content.decode()
 
 
@@ -85,14 +132,14 @@ BAD = [
     ({"name": "taken"}, "name", "would also be made by the definition Taken (taken and Taken differ in case only)."),
     ({"name": "CallSpread"}, "name", "The series CallSpread would also be made by the definition Spread."),
     ({"algorithm": ""}, "algorithm", "This field is required."),
-    ({"algorithm": "ContinuousFuture"}, "algorithm", "is not a dotted path of a class. Did you mean algorithms.cont"),
+    ({"algorithm": "ContinuousFuture"}, "algorithm", "is not a dotted path of a class. Did you mean "),
     ({"algorithm": "os.system"}, "algorithm", "is outside the allowed packages (algorithms)."),
     ({"algorithm": "algorithms.nothing.Nothing"}, "algorithm", "there is no module algorithms.nothing."),
     ({"algorithm": "algorithms.collar.Colar"}, "algorithm", "algorithms.collar has no class Colar."),
     ({"algorithm": "algorithms.fixed_legs.Mapping"}, "algorithm", "is not an algorithm"),
     ({"algorithm": "algorithms.engine.algorithm.Algorithm"}, "algorithm", "is a base to build on"),
     ({"algorithm": ICHIMOKU, "name": "Ichi"}, "algorithm", "It reads the series ContFut of ES, which no enabled"),
-    ({"parameters": "{"}, "parameters", "Not JSON: Expecting property name enclosed in double quotes at line 1"),
+    ({"parameters": "{"}, "parameters", "Not JSON at line 1, column 2: the text ends too early: close what is open."),
     ({"parameters": '{"a": 1, "a": 2}'}, "parameters", "a is given twice; keep one."),
     ({"parameters": '{"a": NaN}'}, "parameters", "NaN is no number that can be kept"),
     ({"parameters": "[" * 100_000}, "parameters", "Nested too deeply"),
@@ -105,23 +152,31 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("change", "field", "words"), BAD, ids=[f"{field}-{words[:30]}" for _, field, words in BAD])
-def test_a_bad_value_is_told_at_its_field_and_nothing_is_saved(browser, es, make_definition, change, field, words):
+@pytest.mark.parametrize(
+    ("change", "field", "excerpt"), BAD, ids=[f"{field}-{excerpt[:30]}" for _, field, excerpt in BAD]
+)
+def test_a_bad_value_is_told_at_its_field_and_nothing_is_saved(browser, es, make_definition, change, field, excerpt):
     make_definition("Taken")
     make_definition("Spread", SPREAD)
     sync_series()
     before = Series.objects.count()
-    found = errors(browser.post(ADD, VALUES | {"name": "New"} | change))
-    assert list(found) == [field]
-    assert words in " ".join(found[field])
+    messages = errors(browser.post(ADD, VALUES | {"name": "New"} | change))
+    assert list(messages) == [field]
+    assert excerpt in " ".join(messages[field])
     assert (Definition.objects.count(), Series.objects.count()) == (2, before)
+
+
+def test_a_mistyped_algorithm_has_a_button_that_puts_the_right_one_in(browser, es):
+    page = browser.post(ADD, VALUES | {"algorithm": "algorithms.<b>.ContinuousFuture"}).content.decode()
+    assert f'data-fill="id_algorithm" data-value="{CONTFUT}">{CONTFUT}</button>?' in page
+    assert "algorithms.<b>" not in page
 
 
 def test_every_field_that_is_wrong_is_told_at_once(browser, es):
     legs = '{"legs": [{"right": "C", "qty": 0, "delta": 3}], "size": 1}'
-    found = errors(browser.post(ADD, VALUES | {"name": "1", "parameters": legs, "products": ["4711"]}))
-    assert set(found) == {"name", "parameters", "products"}
-    assert [message.partition(":")[0] for message in found["parameters"]] == ["legs[0].delta", "size"]
+    messages = errors(browser.post(ADD, VALUES | {"name": "1", "parameters": legs, "products": ["4711"]}))
+    assert set(messages) == {"name", "parameters", "products"}
+    assert [message.partition(":")[0] for message in messages["parameters"]] == ["legs[0].delta", "size"]
 
 
 @pytest.mark.parametrize("change", [{"enabled": ""}, {"name": "Other"}])
@@ -129,8 +184,8 @@ def test_a_change_that_would_break_another_definition_is_refused(browser, es, ma
     contfut = make_definition("ContFut")
     make_definition("Ichi", ICHIMOKU)
     values = {name: value for name, value in (VALUES | change).items() if value}
-    found = errors(browser.post(change_url(contfut), values))
-    assert found[""][0].startswith("This would break the definition Ichi: It reads the series ContFut of ES")
+    messages = errors(browser.post(change_url(contfut), values))
+    assert messages[""][0].startswith("This would break the definition Ichi: It reads the series ContFut of ES")
     contfut.refresh_from_db()
     assert (contfut.name, contfut.enabled) == ("ContFut", True)
 
@@ -156,9 +211,26 @@ def test_definitions_are_exported_as_csv(browser, es, make_definition):
     ]
 
 
+def test_notes_that_look_like_a_formula_are_exported_as_text(browser, make_definition):
+    make_definition("ContFut", notes="=HYPERLINK(1)")
+    response = browser.post("/admin/exo_registry/definition/export/", {"format": "0", "resource": ""})
+    assert response.content.decode().splitlines()[1].endswith(",'=HYPERLINK(1)")
+
+
 def test_the_form_of_somebody_who_may_only_look_has_no_fields(staff, es, make_definition):
     definition = make_definition("Spread", SPREAD)
     page = staff("view_definition").get(change_url(definition))
     assert page.status_code == 200
     assert "Save" not in page.content.decode()
     assert "VerticalSpread" in page.content.decode()
+
+
+def test_series_follow_when_an_older_version_is_taken_back(browser, es, make_product, make_definition):
+    cl = make_product("CL")
+    definition = make_definition("ContFut", products=[es])
+    old = definition.history.first()
+    browser.post(change_url(definition), VALUES | {"products": [cl.pk]})
+    assert Series.objects.get().name == "CL_ContFut"
+    url = reverse("admin:exo_registry_definition_simple_history", args=[definition.pk, old.pk])
+    assert browser.post(url, VALUES | {"products": [es.pk]}).status_code == 302
+    assert Series.objects.get().name == "ES_ContFut"

@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Point, Product, Run, Series, Step
-from exo_registry.registry import sync_series
 
 from .conftest import ICHIMOKU
 
@@ -20,14 +20,14 @@ def series(es, make_definition):
     """ES_ContFut with three points."""
     make_definition("ContFut")
     sync_series()
-    one = Series.objects.get()
+    row = Series.objects.get()
     numbers = dict.fromkeys(
         ("exo", "delta", "nfutures_executed", "nfutures_opened", "noptions_executed", "noptions_opened", "costs"), 0.0
     )
     days = [dt.date(2020, 1, day) for day in (2, 3, 6)]
-    Point.objects.bulk_create(Point(series=one, date=day, is_rollover=False, **numbers) for day in days)
+    Point.objects.bulk_create(Point(series=row, date=day, is_rollover=False, **numbers) for day in days)
     Series.objects.update(points_count=3, first_date=days[0], last_date=days[-1])
-    return one
+    return row
 
 
 def everything():
@@ -59,9 +59,9 @@ def test_points_need_the_permission_to_delete_series(staff, series):
     assert everything() == (1, 1, 1, 3)
 
 
-def refused(browser, row, words):
+def refused(browser, row, excerpt):
     before = everything()
-    assert words in browser.get(delete_url(row)).content.decode()
+    assert excerpt in browser.get(delete_url(row)).content.decode()
     browser.post(delete_url(row), {"post": "yes"})
     assert everything() == before
 

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Product, Run, Series, Status, Step
-from exo_registry.registry import sync_series
 
 from .conftest import logged_in, messages_of
 
@@ -97,8 +97,8 @@ def test_lists_link_to_the_pages_that_users_look_at(browser, fill):
 
 def test_counts_of_a_run_are_those_of_its_steps_even_in_a_search(browser, fill):
     fill(2)
-    one, other = Series.objects.all()
-    run = Run.objects.filter(steps__series=one).get()
+    first, other = Series.objects.all()
+    run = Run.objects.filter(steps__series=first).get()
     Step.objects.create(run=run, series=other, product=other.product, position=1, status="failed", sessions_total=7)
     row = browser.get(f"{listing('run')}?q=P").context["cl"].result_list.get(pk=run.pk)
     assert (row.steps_total, row.steps_failed, row.sessions_total) == (2, 1, 7)
@@ -129,7 +129,7 @@ def test_an_operator_takes_up_again_what_failed(olga, active_run):
     Run.objects.update(status=Status.FAILED)
     data = {"action": "retry_failed", "_selected_action": [active_run.pk]}
     response = logged_in(olga).post(listing("run"), data, follow=True)
-    assert "1 steps wait to be computed again." in messages_of(response)
+    assert "1 step waits to be computed again." in messages_of(response)
     assert Step.objects.get().status == Status.WAITING
     response = logged_in(olga).post(listing("run"), data, follow=True)
-    assert "Nothing that failed could be taken up again." in messages_of(response)
+    assert "No failed steps could be retried." in messages_of(response)

@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.urls import reverse
 from django_q.models import Schedule
 
-from exo_registry.groups import GROUPS
 from exo_registry.models import Run
+from exo_registry.operations.permissions import GROUPS
 
 from .conftest import logged_in
 

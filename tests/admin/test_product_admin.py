@@ -1,13 +1,14 @@
 """The form of products: every message at its field, series that follow, and CSV."""
 
+import csv
 import datetime as dt
 import io
 
 import pytest
 from django.urls import reverse
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Product, Series
-from exo_registry.registry import sync_series
 
 from .conftest import ICHIMOKU, errors, messages_of
 
@@ -79,13 +80,16 @@ BAD = [
     ("exchangesymbol", "", "This field is required."),
     ("exchangesymbol", "N_Q", "A symbol has 1 to 16 letters, digits or dots"),
     ("exchangesymbol", "ES", "already exists"),
-    ("exchangesymbol", "es", "There is a product ES already, and case alone does not tell two apart."),
+    ("exchangesymbol", "es", "There is a product ES already, and case alone does not make two products."),
     ("currency", "Dollar", "at most 3 characters"),
     ("currency", "usd", "An ISO 4217 code, such as USD."),
     ("ticksize", "", "This field is required."),
     ("ticksize", "0", "Must be above zero."),
     ("ticksize", "nan", "Enter a number."),
     ("tickvalue", "-1", "Must be above zero."),
+    ("tickvalue", "1e308", "Must be from 0.000000001 to 1,000,000,000."),
+    ("days_before_expiration", "367", "Must be from 0 to 366."),
+    ("timezone", "America", "is not an IANA time zone; an example is America/Chicago."),
     ("optionticksize", "0.05", ""),
     ("timezone", "Mars/Olympus", "is not an IANA time zone; an example is America/Chicago."),
     ("decision_time", "25:00", "Enter a valid time."),
@@ -94,19 +98,22 @@ BAD = [
     ("rollover_months", [], "Choose at least one month."),
     ("rollover_months", ["13"], "13 is not one of the available choices"),
     ("days_before_expiration", "-1", "greater than or equal to 0"),
-    ("option_codes", "^(EW$", "Option code '^(EW$' is not a regular expression: missing )"),
-    ("futures_limit", "0", "greater than or equal to 1"),
+    ("option_codes", "^(EW$", "Option code '^(EW$' cannot be used: it is not a regular expression (missing )"),
+    ("option_codes", "(a{1000}){1000}", "cannot be used: it is not a regular expression (invalid repetition size"),
+    ("option_codes", "(E)\\1", "back references and look-around are not taken"),
+    ("option_codes", "E" * 101, "it has 101 characters, and at most 100 are taken"),
+    ("futures_limit", "0", "Must be above zero."),
     ("strikes_limit", "x", "Enter a whole number."),
-    ("cost_future", "-0.5", "greater than or equal to 0"),
+    ("cost_future", "-0.5", "Must be from 0 to 1,000,000."),
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "words"), BAD, ids=[f"{field}-{value}" for field, value, _ in BAD])
-def test_a_bad_value_is_told_at_its_field_and_nothing_is_saved(browser, es, field, value, words):
-    found = errors(browser.post(ADD, VALUES | {field: value}))
+@pytest.mark.parametrize(("field", "value", "excerpt"), BAD, ids=[f"{field}-{value}" for field, value, _ in BAD])
+def test_a_bad_value_is_told_at_its_field_and_nothing_is_saved(browser, es, field, value, excerpt):
+    messages = errors(browser.post(ADD, VALUES | {field: value}))
     place = "optiontickvalue" if field == "optionticksize" else field
-    assert list(found) == [place]
-    assert words in " ".join(found[place])
+    assert list(messages) == [place]
+    assert excerpt in " ".join(messages[place])
     assert Product.objects.count() == 1
 
 
@@ -122,10 +129,10 @@ def test_going_into_calculation_is_refused_where_a_definition_would_lack_what_it
     make_definition("ContFut", products=[es])
     make_definition("Ichi", ICHIMOKU)
     cl = make_product("CL", active=False)
-    found = errors(browser.post(change_url(cl), VALUES))
-    assert "EXO definition Ichi: It reads the series ContFut of CL" in found["active"][0]
+    messages = errors(browser.post(change_url(cl), VALUES))
+    assert "EXO definition Ichi: It reads the series ContFut of CL" in messages["active"][0]
     response = browser.post(LIST, {"action": "activate", "_selected_action": [cl.pk]}, follow=True)
-    assert "CL is left as it was. EXO definition Ichi: It reads the series ContFut of CL" in messages_of(response)
+    assert "CL is unchanged. EXO definition Ichi: It reads the series ContFut of CL" in messages_of(response)
     cl.refresh_from_db()
     assert cl.active is False
 
@@ -166,7 +173,7 @@ def test_a_csv_file_is_previewed_then_imported(browser, es, make_definition):
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "excerpt"),
     [
         ("NQ,,0,5", "Must be above zero."),
         ("NQ,,x,5", "could not convert"),
@@ -174,11 +181,11 @@ def test_a_csv_file_is_previewed_then_imported(browser, es, make_definition):
         ("N_Q,,0.25,5", "A symbol has 1 to 16 letters"),
     ],
 )
-def test_a_bad_csv_file_cannot_be_confirmed(browser, db, row, words):
+def test_a_bad_csv_file_cannot_be_confirmed(browser, db, row, excerpt):
     text = f"exchangesymbol,description,ticksize,tickvalue\n{row}\n"
     response = browser.post("/admin/exo_registry/product/import/", csv_file(text))
     assert "confirm_form" not in response.context
-    assert words in response.content.decode()
+    assert excerpt in response.content.decode()
     assert not Product.objects.exists()
 
 
@@ -193,3 +200,21 @@ def test_a_synthetic_product_cannot_be_passed_off_as_real(browser, make_product)
     browser.post(change_url(product), VALUES)
     product.refresh_from_db()
     assert product.synthetic is True
+
+
+FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "'=1+1", "＝1+1", "two\nlines"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_an_export_runs_no_formula_and_comes_back_as_it_was(browser, make_product, text):
+    make_product("ES", description=text, exchange=text[:32], option_codes=["-EW", "=X"], cost_future=0.5)
+    before = Product.objects.values().get()
+    exported = browser.post("/admin/exo_registry/product/export/", {"format": "0", "resource": ""}).content.decode()
+    (row,) = csv.DictReader(io.StringIO(exported, newline=""))
+    assert row["description"] == (text if text.startswith("two") else f"'{text}")
+    assert row["option_codes"] == "'-EW =X"
+    assert float(row["ticksize"]) == 0.25
+    Product.objects.update(description="changed", exchange="", option_codes=[])
+    preview = browser.post("/admin/exo_registry/product/import/", csv_file(exported))
+    browser.post("/admin/exo_registry/product/process_import/", preview.context["confirm_form"].initial)
+    assert Product.objects.values().get() == before

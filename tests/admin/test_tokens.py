@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from exo_registry.api_auth import authorised
+from exo_registry.api.endpoint import Endpoint, operation
 from exo_registry.models import Scope, Token
 
 ADD = reverse("admin:exo_registry_token_add")
@@ -110,7 +110,11 @@ def ask(user=None, *, scope: str = Scope.READ, key: str = "", csrf: bool = True,
         cookie = page.cookies["csrftoken"].value
         request.COOKIES["csrftoken"] = cookie
         request.META["HTTP_X_CSRFTOKEN"] = cookie
-    return authorised(scope)(lambda request: HttpResponse(request.user.username))(request)
+
+    def name_of_user(request):
+        return HttpResponse(request.user.username)
+
+    return Endpoint(get=operation()(name_of_user), post=operation(scope)(name_of_user))(request)
 
 
 def make_key(user, *scopes: str) -> str:

@@ -17,7 +17,7 @@ def view(price=100.0, strikes=STRIKES, *unquoted, **rules):
 
 def found(chain, right, moneyness):
     contract, warning = chain.by_moneyness(right, moneyness)
-    return chain.chain.market.names[contract], warning
+    return chain.chain.quotes.names[contract], warning
 
 
 @pytest.mark.parametrize(

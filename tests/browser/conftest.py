@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from tests.paths import ROOT
 
@@ -29,7 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     # Playwright runs an event loop in this thread; the ORM is used here between its calls, never within one.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -37,10 +37,6 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    else:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
 
 
 @pytest.fixture
@@ -53,9 +49,20 @@ def page(browser, live_server) -> Iterator[Page]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    found = list(errors)  # what closing the page cuts short is none of its errors
+    shown = list(errors)  # what closing the page cuts short is none of its errors
     context.close()
-    assert not found, f"the browser's console had errors: {found}"
+    _wait_for_requests_to_end()
+    assert not shown, f"the browser's console had errors: {shown}"
+
+
+def _wait_for_requests_to_end() -> None:
+    """Let the server end what the browser had asked for last: on PostgreSQL a request that still reads while the tables
+    are emptied is a deadlock. The server has a thread for each connection, and the closed browser keeps none open.
+    """
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(PATIENCE / 1000)
+            assert not thread.is_alive(), "the live server has not ended a request of the closed browser"
 
 
 @pytest.fixture
@@ -71,6 +78,24 @@ def log_in(page) -> Callable[[str], Page]:
         return page
 
     return log_in
+
+
+@pytest.fixture
+def hold(page) -> Callable[[str], Callable[[], None]]:
+    """`release = hold("**/admin.js")`: keep a file from arriving, as over a slow line, until `release()`."""
+
+    def hold(pattern: str) -> Callable[[], None]:
+        held: list[Route] = []
+        page.route(pattern, lambda route: held.append(route))  # a builtin takes none of its attributes
+
+        def release() -> None:
+            for route in held:
+                route.continue_()
+            page.unroute(pattern)
+
+        return release
+
+    return hold
 
 
 @pytest.fixture

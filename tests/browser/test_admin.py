@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Run
-from exo_registry.registry import sync_series
 from tests.runs.markets import import_bars, weekdays
 
 DAYS = weekdays("2019-01-07", 200)
@@ -46,3 +46,16 @@ def test_the_table_of_parameters_follows_the_algorithm(log_in, root):
     expect(help_text).to_contain_text("displacement")
     page.get_by_label("Algorithm:").fill("algorithms.nothing")
     expect(help_text).to_contain_text("Choose an algorithm")
+
+
+def test_a_mistyped_algorithm_is_put_right_by_a_click(log_in, root):
+    page = log_in("rosa")
+    page.goto("/admin/exo_registry/definition/add/")
+    page.get_by_label("Name:").fill("Future")
+    page.get_by_label("Algorithm:").fill("algorithms.continuous_futures.ContinuousFuture")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="algorithms.continuous_future.ContinuousFuture").click()
+    expect(page.get_by_label("Algorithm:")).to_have_value("algorithms.continuous_future.ContinuousFuture")
+    expect(page.locator("#parameter-help")).to_contain_text("ContinuousFuture")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()

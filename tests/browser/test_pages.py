@@ -1,8 +1,13 @@
 """What only a browser can tell: the chart, the tables' tools, the search field, themes and widths."""
 
+import csv
+
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from exo_registry.models import Run, Status, Step
+from exo_registry.views import book
 from tests.pages.builders import make_series, weekdays
 
 TEN_YEARS = 2600
@@ -72,22 +77,58 @@ def test_the_book_filters_sorts_and_remembers(log_in, vera, series, make_product
     expect(rows).to_have_count(1)
     expect(page.get_by_text("1 of 2 rows")).to_be_visible()
     assert "q=e-mini" in page.url
+    page.get_by_label("Filter the book").fill("no such thing")
+    expect(page.get_by_text("No row matches “no such thing”.")).to_be_visible()
+    page.get_by_role("link", name="Show all rows").click()
+    expect(rows).to_have_count(2)
+    expect(page.get_by_text("No row matches")).to_be_hidden()
+    page.get_by_label("Filter the book").fill("e-mini")
+    expect(rows).to_have_count(1)
     page.get_by_label("Filter the book").press("Escape")
-    page.get_by_role("button", name="Value").click()
+    expect(rows).to_have_count(2)
+    value = page.get_by_role("link", name="Value")
+    value.press("Enter")
     expect(rows.first).to_contain_text("ES_ContFut")
-    page.get_by_role("button", name="Value").click()
+    expect(value).to_be_focused()
+    value.press("Enter")
     expect(rows.first).to_contain_text("CL_ContFut")
     page.reload()
     expect(rows.first).to_contain_text("CL_ContFut")
 
 
+def test_the_book_fetches_more_rows_on_the_way_down(log_in, vera, make_product):
+    product = make_product("ES")
+    for number in range(book.WINDOW + 3):
+        make_series(product, f"Exo{number:03}", points=0)
+    page = log_in("vera")
+    rows = page.locator("#book tbody tr:not(.group) .name")
+    expect(rows).to_have_count(book.WINDOW)
+    page.get_by_role("link", name="Next 3 of 3 more rows").focus()
+    expect(rows).to_have_count(book.WINDOW + 3)
+    expect(rows.nth(book.WINDOW).get_by_role("link")).to_be_focused()
+    expect(page.locator("#book tr.group")).to_have_count(1)
+
+
 def test_the_book_goes_to_csv(log_in, vera, series):
     page = log_in("vera")
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("link", name="CSV").click()
     header, row = download.value.path().read_text().splitlines()
     assert header == "Series,EXO,Value,Day change,Delta,Last session,State"
     assert row.startswith("ES_ContFut,ContFut,3998.5,1.5,0.5,2029-12-")
+
+
+def test_a_table_goes_to_csv_without_formulas(log_in, vera, django_user_model):
+    names = ["=1+1", "@SUM(A1)", "'+x", "plain"]
+    for name in names:
+        Run.objects.create(kind="backfill", source="page", user=django_user_model.objects.create_user(name))
+    page = log_in("vera")
+    page.goto("/runs/")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.DictReader(download.value.path().open(newline="")))
+    by = [row["By"] for row in reversed(rows)]
+    assert by == ["'=1+1 (page)", "'@SUM(A1) (page)", "''+x (page)", "plain (page)"]
 
 
 def test_a_slash_focuses_the_search_and_enter_opens(log_in, vera, series):
@@ -113,3 +154,20 @@ def test_no_page_is_wider_than_a_phone(log_in, root, series):
     for address in ("/", "/series/ES_ContFut/", "/products/", "/products/ES/", "/runs/", "/runs/new/", "/search/?q=o"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+
+
+def test_the_progress_of_a_run_keeps_what_the_user_has_opened_and_focused(log_in, root, series):
+    run = Run.objects.create(status=Status.RUNNING, started=timezone.now())
+    step = Step.objects.create(
+        run=run, series=series, product=series.product, position=0, status=Status.RUNNING, warnings=["2020-03-09: thin"]
+    )
+    page = log_in("rosa")
+    page.goto(f"/runs/{run.pk}/")
+    page.get_by_text("1 warning").click()
+    page.get_by_role("button", name="Cancel").focus()
+    step.sessions_done = step.sessions_total = 40
+    step.save()
+    expect(page.get_by_role("cell", name="40 of 40")).to_be_visible()  # the next answer has come
+    expect(page.get_by_text("2020-03-09: thin")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    Run.objects.update(status=Status.DONE, finished=timezone.now())

@@ -32,7 +32,7 @@ def test_from_an_empty_registry_to_a_chart(log_in, root, worker, tmp_path):
     assert Product.objects.get().active
 
     page.goto("/")
-    page.get_by_role("link", name="Add an EXO").click()
+    page.get_by_role("link", name="Add a definition").click()
     form_is_ready(page, "Name:")
     page.get_by_label("Name:").fill("ContFut")
     page.get_by_label("Algorithm:").fill("algorithms.continuous_future.ContinuousFuture")
@@ -53,4 +53,4 @@ def test_from_an_empty_registry_to_a_chart(log_in, root, worker, tmp_path):
 
     page.get_by_role("link", name="Open the series").click()
     page.wait_for_selector("#chart[data-drawn]")
-    expect(page.locator(".state.fresh, .state.late").first).to_be_visible()
+    expect(page.locator(".state.fresh, .state.late, .state.history").first).to_be_visible()

@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from algorithms.engine import Algorithm, History, Result, run
-from algorithms.engine.market import Market, day_number
-from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
+from algorithms.engine.market import Market
+from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols, day_number
 
 LONG_AGO = "2000-01-03"
 RULES = {
@@ -34,12 +34,12 @@ def day(text: str | dt.date) -> dt.date:
 
 def weekdays(first: str | dt.date, count: int) -> list[dt.date]:
     """`count` weekdays from `first` on."""
-    found, date = [], day(first)
-    while len(found) < count:
+    days, date = [], day(first)
+    while len(days) < count:
         if date.weekday() < 5:
-            found.append(date)
+            days.append(date)
         date += dt.timedelta(days=1)
-    return found
+    return days
 
 
 class Draft:

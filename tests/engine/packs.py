@@ -1,11 +1,9 @@
-"""Market packs and golden series read the plain way, for the engine's tests: pandas, one product at a time."""
+"""The tests' market packs, read by the engine, and the golden series that it must compute from them."""
 
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -13,103 +11,33 @@ from algorithms.continuous_future import ContinuousFuture
 from algorithms.engine import History, Result, run
 from algorithms.engine.algorithm import Algorithm
 from algorithms.engine.market import Market
-from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
 from tests.engine.markets import history
-from tests.paths import DATA, GOLDEN
+from tests.paths import GOLDEN, PACKS
 
 START = dt.date(2011, 6, 1)
 POINT_COUNTS = ["is_rollover", "nfutures_executed", "nfutures_opened", "noptions_executed", "noptions_opened"]
 
 
-def read(folder: Path, table: str) -> pd.DataFrame | None:
-    """A table in whichever form it is there; texts that are empty stay empty."""
-    for suffix in ("csv", "csv.gz", "parquet"):
-        path = folder / f"{table}.{suffix}"
-        if path.exists():
-            return pd.read_parquet(path) if suffix == "parquet" else pd.read_csv(path, keep_default_na=False)
-    return None
-
-
-def days(column: pd.Series) -> np.ndarray:
-    return pd.to_datetime(column).to_numpy("datetime64[D]").astype(np.int32)
-
-
 @cache
-def load(pack: str, symbol: str) -> Market:
-    """A product's market from a pack of the shared data; its bars are dates."""
-    folder = DATA / pack
-    product = read(folder, "instruments").set_index("exchangesymbol").loc[symbol].replace("", None)
-    contracts = read(folder, "contracts").query("exchangesymbol == @symbol")
-    contracts = contracts.assign(day=days(contracts.expirationdate)).sort_values("day", kind="stable")
-    future = {name: at for at, name in enumerate(contracts.contractname)}
-    bars = read(folder, "contracts_bars").query("contractname in @future")
-    tables = [
-        Futures(
-            contracts.contractname.to_numpy(object),
-            contracts.year.to_numpy(np.int32),
-            contracts.monthint.to_numpy(np.int32),
-            contracts.day.to_numpy(np.int32),
-        ),
-        Bars(
-            bars.contractname.map(future).to_numpy(np.int32),
-            days(bars.datetime),
-            np.full(len(bars), -1, np.int32),
-            bars.close.to_numpy(np.float64),
-        ),
-    ]
-    if (folder / "options.parquet").exists() or (folder / "options.csv.gz").exists():
-        tables += _options(folder, future)
-    return Market(_rules(product), *tables)
-
-
-def _rules(product: pd.Series) -> ProductRules:
-    return ProductRules(
-        symbol=product.name,
-        point_value=float(product.tickvalue) / float(product.ticksize),
-        option_point_value=float(product.optiontickvalue) / float(product.optionticksize),
-        decision_time=dt.time.fromisoformat(product.decision_time),
-        pricing_model=product.pricing_model,
-        rollover_months=tuple(int(month) for month in str(product.rollover_months).split()),
-        days_before_expiration=int(product.days_before_expiration),
-        option_codes=tuple((product.option_codes or "").split()),
-    )
-
-
-def _options(folder: Path, future: dict[str, int]) -> tuple[Options, Vols, Rates]:
-    options = read(folder, "options").query("contractname in @future").reset_index(drop=True)
-    vols = read(folder, "options_data")
-    row = pd.Series(options.index, index=options.optionname)
-    vols = vols.assign(option=vols.optionname.map(row), day=days(vols.date)).sort_values(["option", "day"])
-    rates = read(folder, "riskfreerate").sort_values("date")
-    return (
-        Options(
-            options.optionname.to_numpy(object),
-            options.contractname.map(future).to_numpy(np.int32),
-            days(options.expirationdate),
-            options.strikeprice.to_numpy(np.float64),
-            (options.callorput == "C").to_numpy(),
-            options.optioncode.fillna("").to_numpy(object),
-        ),
-        Vols(vols.option.to_numpy(np.int32), vols.day.to_numpy(np.int32), vols.impliedvol.to_numpy(np.float64)),
-        Rates(days(rates.date), rates.rate.to_numpy(np.float64)),
-    )
+def market(pack: str, symbol: str) -> Market:
+    """A product's market from one of the tests' packs."""
+    return Market.from_pack(PACKS / pack, symbol)
 
 
 @cache
 def contfut(pack: str, symbol: str) -> tuple[Result, History]:
-    result = run(ContinuousFuture(), load(pack, symbol), first=START)
+    result = run(ContinuousFuture(), market(pack, symbol), first=START)
     return result, history(result)
 
 
 def compute(algorithm: Algorithm, pack: str, symbol: str) -> Result:
     histories = {label: contfut(pack, symbol)[1] for label in algorithm.needs()}
-    return run(algorithm, load(pack, symbol), first=START, histories=histories)
+    return run(algorithm, market(pack, symbol), first=START, histories=histories)
 
 
-def regime_definitions() -> dict[str, dict]:
-    """Parameters by name, from the golden folder's own description."""
-    text = (GOLDEN / "README.md").read_text().split("```yaml")[1].split("```")[0]
-    return {entry["name"]: entry["parameters"] for entry in yaml.safe_load(text)}
+def regime_definitions() -> list[dict]:
+    """The definitions that the golden regime series were made with: name, algorithm, parameters."""
+    return yaml.safe_load((GOLDEN / "es_modelled_regime" / "definitions.yaml").read_text())
 
 
 @dataclass(frozen=True)
@@ -122,12 +50,19 @@ class Golden:
 
     @classmethod
     def read(cls, pack: str, name: str) -> "Golden":
-        folder = GOLDEN / pack
-        gaps = next(
-            (found for kind in ("errors", "gaps") if (found := read(folder, f"{name}.{kind}")) is not None), None
+        """Raises ValueError if there are no points or no trades of that name."""
+        (points,), (trades,) = _tables(pack, name), _tables(pack, f"{name}.trades")
+        gaps = [*_tables(pack, f"{name}.errors"), *_tables(pack, f"{name}.gaps")]
+        return cls(
+            points.set_index("date"),
+            trades.rename(columns={"usdvalue": "value", "quantity": "qty"}),
+            [date for table in gaps for date in table.date],
         )
-        trades = read(folder, f"{name}.trades").rename(columns={"usdvalue": "value"})
-        return cls(read(folder, name).set_index("date"), trades, [] if gaps is None else gaps.date.tolist())
+
+
+def _tables(pack: str, name: str) -> list[pd.DataFrame]:
+    """The golden table of a name, if there is one; texts that are empty stay empty."""
+    return [pd.read_csv(path, keep_default_na=False) for path in (GOLDEN / pack).glob(f"{name}.csv*")]
 
 
 def difference(result: Result, golden: Golden) -> float:

@@ -21,9 +21,9 @@ LARGEST = 6
 def shipped() -> list[type[Algorithm]]:
     """Every algorithm in the package, bases apart: those that can say what they need."""
     modules = [
-        importlib.import_module(found.name)
-        for found in pkgutil.walk_packages(algorithms.__path__, "algorithms.")
-        if not found.name.startswith("algorithms.engine")
+        importlib.import_module(entry.name)
+        for entry in pkgutil.walk_packages(algorithms.__path__, "algorithms.")
+        if not entry.name.startswith("algorithms.engine")
     ]
     return [
         member
@@ -80,8 +80,8 @@ def _try(model: type[BaseModel], values: dict) -> BaseModel | None:
 
 
 def _bound(field: FieldInfo | None, kinds: tuple, attribute: str, default):
-    found = [getattr(item, attribute) for item in (field.metadata if field else []) if isinstance(item, kinds)]
-    return found[0] if found else default
+    bounds = [getattr(item, attribute) for item in (field.metadata if field else []) if isinstance(item, kinds)]
+    return bounds[0] if bounds else default
 
 
 def _values(kind: object, field: FieldInfo | None = None) -> st.SearchStrategy:

@@ -11,8 +11,9 @@ from vollib.black.greeks import analytical as black_greeks
 from vollib.black_scholes import black_scholes
 from vollib.black_scholes.greeks import analytical as black_scholes_greeks
 
-from algorithms.engine import EngineError, QuoteMissing, analytics, run
-from algorithms.engine.analytics import Line, Sensitivities, Snapshot, WhatIf
+from algorithms.analysis import payoff, valuation
+from algorithms.analysis.valuation import Line, Sensitivities, Snapshot, WhatIf
+from algorithms.engine import EngineError, QuoteMissing, run
 from algorithms.indexes import IronCondor
 from tests.engine.markets import Draft, random_market
 
@@ -52,42 +53,42 @@ def test_values_and_greeks_agree_with_an_independent_library(model):
         price, vol, rate = float(rng.uniform(1, 5000)), float(rng.uniform(0.05, 1)), float(rng.uniform(0, 0.1))
         strike, days = price * float(rng.uniform(0.7, 1.3)), int(rng.integers(2, 700))
         line = option(right, strike, qty, 0.0, price, days, vol, rate, point_value)
-        found = analytics.value(position(line, model=model))
+        valued = valuation.value(position(line, model=model))
         terms = (right.lower(), price, strike, days / 365, rate, vol)
         oracle = Sensitivities(
             *(getattr(greeks_of, name)(*terms) for name in ("delta", "gamma", "vega", "theta"))
         )  # vollib: vega per 0.01, theta per day
         allowed = 1e-10 * price
-        assert found.lines[0].price == pytest.approx(price_of(*terms), abs=allowed)
-        assert found.value == pytest.approx(price_of(*terms) * qty * point_value, abs=allowed * qty * point_value)
-        assert found.lines[0].unit == pytest.approx(oracle, abs=allowed)
-        assert found.position == pytest.approx(oracle.times(qty), abs=allowed * qty)
-        assert found.currency == pytest.approx(oracle.times(qty * point_value), abs=allowed * qty * point_value)
+        assert valued.lines[0].price == pytest.approx(price_of(*terms), abs=allowed)
+        assert valued.value == pytest.approx(price_of(*terms) * qty * point_value, abs=allowed * qty * point_value)
+        assert valued.lines[0].unit == pytest.approx(oracle, abs=allowed)
+        assert valued.position == pytest.approx(oracle.times(qty), abs=allowed * qty)
+        assert valued.currency == pytest.approx(oracle.times(qty * point_value), abs=allowed * qty * point_value)
 
 
 def test_a_future_has_a_delta_of_one_and_no_other_greek():
-    found = analytics.value(position(future(-3, price=101.0, cost=-100.0 * 3 * 50)))
-    assert found.position == (-3, 0, 0, 0)
-    assert found.currency == (-150, 0, 0, 0)
-    assert found.profit == pytest.approx(-150.0)  # short three, one point higher, 50 a point
+    valued = valuation.value(position(future(-3, price=101.0, cost=-100.0 * 3 * 50)))
+    assert valued.position == (-3, 0, 0, 0)
+    assert valued.currency == (-150, 0, 0, 0)
+    assert valued.profit == pytest.approx(-150.0)  # short three, one point higher, 50 a point
 
 
 def test_a_position_adds_up_its_lines():
     snapshot = position(future(), option("P", 95, 1, 1.5), option("C", 105, -1, 1.5))
-    found = analytics.value(snapshot)
+    valued = valuation.value(snapshot)
     for name in Sensitivities._fields:
-        assert getattr(found.position, name) == pytest.approx(sum(getattr(v.position, name) for v in found.lines))
-    assert found.profit == pytest.approx(sum(v.profit for v in found.lines))
+        assert getattr(valued.position, name) == pytest.approx(sum(getattr(v.position, name) for v in valued.lines))
+    assert valued.profit == pytest.approx(sum(v.profit for v in valued.lines))
 
 
 def test_a_flat_position_is_nothing():
     flat = position()
-    assert analytics.value(flat) == ([], 0, 0, (0, 0, 0, 0), (0, 0, 0, 0))
+    assert valuation.value(flat) == ([], 0, 0, (0, 0, 0, 0), (0, 0, 0, 0))
     assert flat.price is None
     assert flat.days_to_expiry is None
-    assert [len(part) for part in analytics.payoff(flat)] == [0, 0, 0]
-    assert analytics.break_evens(flat) == []
-    assert analytics.extremes(flat) == (0, None, 0, None)
+    assert [len(part) for part in payoff.payoff(flat)] == [0, 0, 0]
+    assert payoff.break_evens(flat) == []
+    assert payoff.extremes(flat) == (0, None, 0, None)
 
 
 # -- what-if --------------------------------------------------------------------------------------------------------
@@ -102,31 +103,31 @@ def test_a_flat_position_is_nothing():
 def test_a_what_if_is_the_position_revalued_elsewhere(shift, vol, days, model):
     lines = future(2), option("C", 105, -3, 1.0, rate=0.03), option("P", 90, 4, 0.5, rate=0.03)
     now = position(*lines, model=model)
-    shifted = analytics.value(now, WhatIf(price=shift, vol=vol, days=days))
-    by_curve = analytics.profit(now, now.price + shift, days=days, vol=vol)
+    shifted = valuation.value(now, WhatIf(price=shift, vol=vol, days=days))
+    by_curve = payoff.profit(now, now.price + shift, days=days, vol=vol)
     assert shifted.profit == pytest.approx(float(by_curve), abs=1e-8)
     moved = [
         option(o.right, o.strike, o.qty, o.cost / o.qty / 50, 100 + shift, 30 - days, 0.2 + vol, 0.03)
         for o in lines[1:]
     ]
-    there = analytics.value(position(future(2, cost=10_000.0, price=100.0 + shift), *moved, model=model))
+    there = valuation.value(position(future(2, cost=10_000.0, price=100.0 + shift), *moved, model=model))
     assert shifted.profit == pytest.approx(there.profit, abs=1e-8)
     assert shifted.currency == pytest.approx(there.currency, abs=1e-8)
 
 
 def test_volatility_stops_at_zero_and_days_look_ahead():
     call = position(option("C", 90))
-    assert analytics.value(call, WhatIf(vol=-5.0)).value == pytest.approx(500.0)  # the payoff, at a rate of zero
-    assert analytics.value(call, WhatIf(days=400)).value == pytest.approx(500.0)
+    assert valuation.value(call, WhatIf(vol=-5.0)).value == pytest.approx(500.0)  # the payoff, at a rate of zero
+    assert valuation.value(call, WhatIf(days=400)).value == pytest.approx(500.0)
     with pytest.raises(ValueError, match="looks ahead"):
         WhatIf(days=-1)
 
 
 def test_a_shift_moves_every_underlying_by_the_same_points():
     near, far = option("C", 100, 1, days=30), future(-1, price=104.0, days=90)
-    found = analytics.value(position(far, near), WhatIf(price=10.0))
-    assert found.lines[0].price == 114.0
-    assert found.lines[1].line.future_price + 10.0 == 110.0
+    valued = valuation.value(position(far, near), WhatIf(price=10.0))
+    assert valued.lines[0].price == 114.0
+    assert valued.lines[1].line.future_price + 10.0 == 110.0
 
 
 # -- payoff ---------------------------------------------------------------------------------------------------------
@@ -135,63 +136,63 @@ def test_a_shift_moves_every_underlying_by_the_same_points():
 def test_the_payoff_of_a_covered_call():
     # Bought at 100, the call at 105 sold for 2: break-even 98, at most 7 points, at worst 98 points, 50 a point.
     covered = position(future(), option("C", 105, -1, 2.0))
-    assert analytics.break_evens(covered) == pytest.approx([98.0])
-    assert analytics.extremes(covered) == pytest.approx((350.0, 105.0, -4900.0, 0.0))
-    curve = analytics.payoff(covered, np.array([90.0, 98.0, 105.0, 120.0]))
+    assert payoff.break_evens(covered) == pytest.approx([98.0])
+    assert payoff.extremes(covered) == pytest.approx((350.0, 105.0, -4900.0, 0.0))
+    curve = payoff.payoff(covered, np.array([90.0, 98.0, 105.0, 120.0]))
     assert curve.at_expiry == pytest.approx([-400.0, 0.0, 350.0, 350.0])
 
 
 def test_a_straddle_bought_and_sold():
     bought = position(option("C", 100, 1, 3.0), option("P", 100, 1, 2.0))
-    assert analytics.break_evens(bought) == pytest.approx([95.0, 105.0])
-    assert analytics.extremes(bought) == (None, None, pytest.approx(-250.0), 100.0)
+    assert payoff.break_evens(bought) == pytest.approx([95.0, 105.0])
+    assert payoff.extremes(bought) == (None, None, pytest.approx(-250.0), 100.0)
     sold = position(option("C", 100, -1, 3.0), option("P", 100, -1, 2.0))
-    assert analytics.extremes(sold) == (pytest.approx(250.0), 100.0, None, None)
+    assert payoff.extremes(sold) == (pytest.approx(250.0), 100.0, None, None)
 
 
 def test_an_iron_condor_is_bounded_on_both_sides():
     condor = position(
         option("P", 85, 1, 0.5), option("P", 90, -1, 1.5), option("C", 110, -1, 1.5), option("C", 115, 1, 0.5)
     )
-    assert analytics.break_evens(condor) == pytest.approx([88.0, 112.0])
-    assert analytics.extremes(condor) == pytest.approx((100.0, 90.0, -150.0, 0.0))
+    assert payoff.break_evens(condor) == pytest.approx([88.0, 112.0])
+    assert payoff.extremes(condor) == pytest.approx((100.0, 90.0, -150.0, 0.0))
 
 
 def test_futures_alone():
-    assert analytics.break_evens(position(future(1, cost=95.0 * 50))) == pytest.approx([95.0])
-    assert analytics.extremes(position(future(2))) == (None, None, -10_000.0, 0.0)
-    assert analytics.extremes(position(future(-1))) == (5000.0, 0.0, None, None)
+    assert payoff.break_evens(position(future(1, cost=95.0 * 50))) == pytest.approx([95.0])
+    assert payoff.extremes(position(future(2))) == (None, None, -10_000.0, 0.0)
+    assert payoff.extremes(position(future(-1))) == (5000.0, 0.0, None, None)
 
 
 def test_a_hedged_call_leaves_a_put():
     # Long call, short future: the slopes above cancel, so the loss is bounded and so is the profit (at a price of 0).
-    found = analytics.extremes(position(option("C", 100, 1, 2.0), future(-1)))
-    assert found == pytest.approx((4900.0, 0.0, -100.0, 100.0))
+    bounds = payoff.extremes(position(option("C", 100, 1, 2.0), future(-1)))
+    assert bounds == pytest.approx((4900.0, 0.0, -100.0, 100.0))
 
 
 def test_the_stretch_on_which_a_free_spread_earns_nothing():
     spread = position(option("C", 100, 1, 0.0), option("C", 110, -1, 0.0))
-    assert analytics.break_evens(spread) == pytest.approx([0.0, 100.0])
+    assert payoff.break_evens(spread) == pytest.approx([0.0, 100.0])
 
 
 def test_break_even_beyond_the_last_strike():
-    assert analytics.break_evens(position(option("C", 100, 2, 7.5))) == pytest.approx([107.5])
+    assert payoff.break_evens(position(option("C", 100, 2, 7.5))) == pytest.approx([107.5])
 
 
 @pytest.mark.parametrize("model", ["black76", "black_scholes"])
 def test_a_calendar_spread_is_highest_near_its_strike(model):
     near, far = option("C", 100, -1, 2.0, rate=0.02), option("C", 100, 1, 3.5, days=90, rate=0.02)
     calendar = position(near, far, model=model)
-    found = analytics.extremes(calendar)
+    bounds = payoff.extremes(calendar)
     grid = np.unique(np.append(np.linspace(1, 400, 40_000), 100.0))
-    curve = analytics.payoff(calendar, grid).at_expiry
-    assert found.highest == pytest.approx(curve.max(), rel=1e-6)
-    assert found.highest >= curve.max()
-    assert found.highest_at == pytest.approx(100.0, abs=0.01)
-    low, high = analytics.break_evens(calendar)
+    curve = payoff.payoff(calendar, grid).at_expiry
+    assert bounds.highest == pytest.approx(curve.max(), rel=1e-6)
+    assert bounds.highest >= curve.max()
+    assert bounds.highest_at == pytest.approx(100.0, abs=0.01)
+    low, high = payoff.break_evens(calendar)
     signs = np.flatnonzero(np.diff(np.sign(curve)))
     assert [low, high] == pytest.approx(grid[signs], abs=0.02)
-    assert analytics.profit(calendar, np.array([low, high]), days=30) == pytest.approx([0, 0], abs=1e-6)
+    assert payoff.profit(calendar, np.array([low, high]), days=30) == pytest.approx([0, 0], abs=1e-6)
 
 
 lines = st.one_of(
@@ -210,17 +211,17 @@ lines = st.one_of(
 def test_extremes_and_break_evens_agree_with_a_fine_grid(held):
     snapshot = position(*held)
     grid = np.unique(np.concatenate((np.linspace(0, 1000, 5001), [80, 95, 100, 105, 120])))
-    curve = analytics.payoff(snapshot, grid).at_expiry
-    found = analytics.extremes(snapshot)
+    curve = payoff.payoff(snapshot, grid).at_expiry
+    bounds = payoff.extremes(snapshot)
     slope = curve[-1] - curve[-2]
-    assert (found.highest is None) == (slope > 1e-6)
-    assert (found.lowest is None) == (slope < -1e-6)
-    if found.highest is not None:
-        assert found.highest == pytest.approx(curve.max(), abs=1e-6)
-    if found.lowest is not None:
-        assert found.lowest == pytest.approx(curve.min(), abs=1e-6)
-    evens = analytics.break_evens(snapshot)
-    assert analytics.profit(snapshot, np.array(evens), days=30) == pytest.approx([0.0] * len(evens), abs=1e-5)
+    assert (bounds.highest is None) == (slope > 1e-6)
+    assert (bounds.lowest is None) == (slope < -1e-6)
+    if bounds.highest is not None:
+        assert bounds.highest == pytest.approx(curve.max(), abs=1e-6)
+    if bounds.lowest is not None:
+        assert bounds.lowest == pytest.approx(curve.min(), abs=1e-6)
+    evens = payoff.break_evens(snapshot)
+    assert payoff.profit(snapshot, np.array(evens), days=30) == pytest.approx([0.0] * len(evens), abs=1e-5)
     signs = np.sign(np.round(curve, 6))  # lines that cancel leave rounding errors of both signs
     for at in np.flatnonzero(signs[:-1] * signs[1:] < 0):
         assert any(grid[at] - 1e-6 <= even <= grid[at + 1] + 1e-6 for even in evens)
@@ -229,7 +230,7 @@ def test_extremes_and_break_evens_agree_with_a_fine_grid(held):
 @given(st.lists(lines, min_size=1, max_size=5))
 def test_the_axis_shows_price_and_strikes(held):
     snapshot = position(*held)
-    axis = analytics.price_axis(snapshot)
+    axis = payoff.price_axis(snapshot)
     assert (np.diff(axis) > 0).all()
     assert axis[0] >= 0
     shown = {snapshot.price} | {line.strike for line in held if line.is_option}
@@ -244,7 +245,7 @@ def test_the_axis_shows_price_and_strikes(held):
 def test_read_gives_terms_and_inputs():
     draft = Draft(rate=0.01).future("F1", "2020-03-20").bars("F1", {"2020-01-06": 100.0, "2020-01-08": 104.0})
     draft.option("C1", "F1", "2020-02-21", 105, "C", vol=0.2).vol("C1", "2020-01-07", 0.3)
-    snapshot = analytics.read(draft.market(), [("F1", 1.0, 5000.0, "F"), ("C1", -2.0, -300.0, "C[1]")], 1)
+    snapshot = valuation.read(draft.market(), [("F1", 1.0, 5000.0, "F"), ("C1", -2.0, -300.0, "C[1]")], 1)
     assert snapshot.date == dt.date(2020, 1, 8)
     held, written = snapshot.lines
     assert (held.right, held.future_price, held.point_value, held.vol) == ("F", 104.0, 50.0, None)
@@ -258,9 +259,9 @@ def test_read_names_what_is_missing():
     draft = Draft().future("F1", "2020-03-20").bar("F1", "2020-01-06", 100.0)
     draft.option("C1", "F1", "2020-02-21", 105, "C")
     with pytest.raises(QuoteMissing, match="C1 has no implied volatility"):
-        analytics.read(draft.market(), [("C1", 1.0, 1.0, "")], 0)
+        valuation.read(draft.market(), [("C1", 1.0, 1.0, "")], 0)
     with pytest.raises(EngineError, match="XYZ"):
-        analytics.read(draft.market(), [("XYZ", 1.0, 1.0, "")], 0)
+        valuation.read(draft.market(), [("XYZ", 1.0, 1.0, "")], 0)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -270,7 +271,7 @@ def test_a_run_and_its_analytics_agree(seed):
     result = run(IronCondor(), market)
     state, last = result.state, result.points[-1]
     assert last.date == market.dates[-1]
-    snapshot = analytics.read(market, [tuple(row) for row in state["holdings"]], len(market.dates) - 1)
-    found = analytics.value(snapshot)
-    assert found.position.delta == pytest.approx(last.delta, abs=1e-12)
-    assert state["realised"] + found.profit - state["costs"] == pytest.approx(last.exo, abs=1e-8)
+    snapshot = valuation.read(market, [tuple(row) for row in state["holdings"]], len(market.dates) - 1)
+    valued = valuation.value(snapshot)
+    assert valued.position.delta == pytest.approx(last.delta, abs=1e-12)
+    assert state["realised"] + valued.profit - state["costs"] == pytest.approx(last.exo, abs=1e-8)

@@ -76,8 +76,8 @@ def test_a_volatility_of_the_day_itself_is_no_quote_yet():
 
 @pytest.mark.parametrize("offset", [5, -5, 99, -99])
 def test_past_the_end_the_error_names_the_range(offset):
-    words = rf"no quoted strike at offset {offset:+d} or beyond: strikes 80 to 120 on F at 100, {MON}"
-    with pytest.raises(ChainTooShort, match=words.replace("+", r"\+")):
+    excerpt = rf"no quoted strike at offset {offset:+d} or beyond: strikes 80 to 120 on F at 100, {MON}"
+    with pytest.raises(ChainTooShort, match=excerpt.replace("+", r"\+")):
         at(draft().market(), "C", offset)
 
 
@@ -138,11 +138,11 @@ def test_a_half_is_the_option_at_the_money(delta, name):
 def test_the_first_strike_off_the_money_whose_delta_has_reached_it(delta, right, walk):
     """Out of the money for less than a half, into it for more."""
     market = draft().market()
-    found = deltas(market, right, walk)
+    sizes = deltas(market, right, walk)
     if abs(delta) < 0.5:
-        wanted = next(strike for strike in walk if abs(found[strike]) <= abs(delta))
+        wanted = next(strike for strike in walk if abs(sizes[strike]) <= abs(delta))
     else:
-        wanted = next(strike for strike in walk if abs(found[strike]) >= abs(delta))
+        wanted = next(strike for strike in walk if abs(sizes[strike]) >= abs(delta))
     assert walk.index(wanted) not in (0, len(walk) - 1), "the case must be able to tell one strike from its neighbours"
     assert by_delta(market, delta) == (f"{right}.F.{wanted}", "")
 
@@ -181,8 +181,8 @@ def test_strikes_without_quotes_are_passed_over(delta, first, then):
 def test_if_none_reaches_it_the_last_quoted_one_with_a_warning(delta, name):
     market = draft(strikes=range(80, 121, 10)).unquote("C.F.120", "P.F.80").market()
     strike = name.split(".")[2]
-    words = f"no strike reaches delta {delta:+g}; took {strike}, the last quoted: strikes 80 to 120 on F at 100, {MON}"
-    assert by_delta(market, delta) == (name, words)
+    nearest = f"no strike reaches delta {delta:+g}; took {strike}"
+    assert by_delta(market, delta) == (name, f"{nearest}, the last quoted: strikes 80 to 120 on F at 100, {MON}")
 
 
 def test_if_nothing_is_quoted_on_the_way_it_is_an_error():
@@ -193,7 +193,7 @@ def test_if_nothing_is_quoted_on_the_way_it_is_an_error():
 
 def test_the_warning_is_kept_on_the_step():
     result = play(draft().market(), {MON: lambda s: open_legs(s, [call(delta=0.0001, qty=1)], "open")})
-    assert [(str(date), words.split(";")[0]) for date, words in result.warnings] == [
+    assert [(str(date), excerpt.split(";")[0]) for date, excerpt in result.warnings] == [
         (MON, "no strike reaches delta +0.0001")
     ]
     assert [trade.leg for trade in result.trades] == ["C(0.0001)"]
@@ -220,13 +220,13 @@ def quoted_strikes(market: Market, session: int) -> dict[float, dict[str, tuple[
     listed: dict[float, dict[str, tuple[str, float]]] = {}
     for contract in range(market.futures_count, len(market.names)):
         terms = market.option_terms(contract)
-        if (terms["future"], terms["expiry"]) != (chain.future, chain.expiry):
+        if (terms.future, terms.expiry) != (chain.future, chain.expiry):
             continue
         try:
             delta = market.quote(contract, session)[1]
         except QuoteMissing:
             continue
-        listed.setdefault(terms["strike"], {})["C" if terms["is_call"] else "P"] = (market.names[contract], delta)
+        listed.setdefault(terms.strike, {})["C" if terms.is_call else "P"] = (market.names[contract], delta)
     return {strike: rights for strike, rights in sorted(listed.items()) if len(rights) == 2}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from algorithms.continuous_future import ContinuousFuture
 from algorithms.engine import Algorithm, EngineError, History, Market, QuoteMissing
 from algorithms.engine.lookahead import AGAIN, CUT, NOISE, RESUMED, market_until, market_with_noise_after, prove
-from algorithms.engine.market import day_number
+from algorithms.engine.tables import day_number
 from algorithms.regime_spread import RegimeSpread, SwingpointSpread
 from tests.engine.markets import Draft, day, random_market, random_markets, weekdays
 from tests.engine.parameters import shipped, strategies
@@ -258,7 +258,8 @@ def test_a_strategy_that_fails_without_the_future_is_a_finding():
     market = Draft().future("F", "2020-06-19").bars("F", dict.fromkeys(dates, 100.0)).market()
     findings = proof(Reckless, market, [day("2020-01-10")])
     assert [(f.experiment, f.date) for f in findings] == [(CUT, None)]
-    assert "the strategy fails (Reckless failed on 2020-01-10: IndexError" in str(findings[0])
+    assert "the strategy fails (Reckless failed on 2020-01-10 (" in str(findings[0])
+    assert "IndexError" in str(findings[0])
 
 
 @pytest.mark.parametrize("kind", ["chance", "left behind"])
@@ -275,26 +276,21 @@ def test_a_strategy_that_depends_on_something_else_is_told_apart(kind):
     assert "a second time on the same data" in str(findings[0])
 
 
-@pytest.mark.parametrize("kind", ["on itself", "not in JSON", "in a set"])
-def test_a_strategy_that_keeps_what_a_state_cannot_carry_is_told(kind):
+def test_a_strategy_that_keeps_what_a_state_cannot_carry_is_told():
     """A run that goes on from the stored state would otherwise differ from one that was never interrupted."""
 
     class Counter(Trader):
         count = 0
 
         def wants(self, session):
-            if kind == "on itself":
-                self.count += 1
-                return float(self.count)
-            session.memory["dates"] = {session.date} if kind == "in a set" else session.date
-            return 1.0
+            self.count += 1
+            return float(self.count)
 
     market = random_market(1, sessions=20, holes=0.0)
     findings = proof(Counter, market, [market.dates[10], market.dates[15]])
     assert [f.experiment for f in findings] == [RESUMED]
     assert f"when interrupted after {market.dates[8]} and resumed from the stored state" in str(findings[0])
-    assert (findings[0].date == market.dates[9]) == (kind == "on itself")
-    assert ("not JSON serializable" in str(findings[0])) == (kind != "on itself")
+    assert findings[0].date == market.dates[9]
 
 
 def test_a_gap_or_a_trade_that_comes_and_goes_is_a_difference_in_words():

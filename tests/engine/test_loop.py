@@ -240,7 +240,7 @@ def test_a_held_contract_that_loses_its_quote_makes_a_gap_that_names_it():
     state = play(full.market(), {MON: buy("C.FEB.200")}, last=day(MON)).state
     less = two_futures().chain("FEB", "2020-02-14", [200], vol=None).market()
     result = play(less, state=state)
-    assert [words for _, words in result.gaps[:1]] == [f"C.FEB.200 has no implied volatility dated before {TUE}"]
+    assert [excerpt for _, excerpt in result.gaps[:1]] == [f"C.FEB.200 has no implied volatility dated before {TUE}"]
     assert result.points == []
     assert result.state["holdings"] == state["holdings"]
 
@@ -293,7 +293,9 @@ def test_a_mistake_in_an_algorithm_is_raised_with_its_name_and_the_date():
     def wrong(session):
         raise ZeroDivisionError("division by zero")
 
-    with pytest.raises(AlgorithmError, match=rf"Script failed on {TUE}: ZeroDivisionError\('division by zero'\)") as e:
+    with pytest.raises(
+        AlgorithmError, match=rf"Script failed on {TUE} \(.*\): ZeroDivisionError: division by zero"
+    ) as e:
         play(two_futures().market(), {TUE: wrong})
     assert isinstance(e.value.__cause__, ZeroDivisionError)
 
@@ -313,11 +315,11 @@ def test_a_state_of_another_version_is_refused():
 def test_progress_is_told_and_may_stop_the_run():
     dates = weekdays("2018-01-01", 450)
     market = Draft().future("F", "2020-06-19").bars("F", dict.fromkeys(dates, 100.0)).market()
-    told = []
-    play(market, on_session=lambda done, total: told.append((done, total)))
-    assert told[-1] == (450, 450)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
-    assert len(told) >= 3
+    reports = []
+    play(market, on_session=lambda done, total: reports.append((done, total)))
+    assert reports[-1] == (450, 450)
+    assert [done for done, _ in reports] == sorted({done for done, _ in reports})
+    assert len(reports) >= 3
 
     class Stop(Exception):
         pass

@@ -119,8 +119,8 @@ def test_one_value_alone_equals_the_same_value_in_any_array_to_the_last_bit(mode
             for whole, piece in zip((value, delta), pricing.price_and_delta(model, **part), strict=True):
                 assert np.array_equal(whole[start : start + width], piece)
     for at in range(0, 1_001, 13):
-        one = {name: column[at].item() for name, column in options.items()}
-        assert (value[at], delta[at]) == pricing.price_and_delta(model, **one)
+        option = {name: column[at].item() for name, column in options.items()}
+        assert (value[at], delta[at]) == pricing.price_and_delta(model, **option)
     table = {name: column[:1000].reshape(40, 25).T for name, column in options.items()}
     assert np.array_equal(pricing.price_and_delta(model, **table)[0].T.ravel(), value[:1000])
     strided = {name: column[::3] for name, column in options.items()}

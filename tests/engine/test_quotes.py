@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from algorithms.engine import EngineError, QuoteMissing
+from algorithms.engine import AlgorithmError, EngineError, QuoteMissing
 from algorithms.engine.market import Market
 from algorithms.engine.pricing import greeks, price_and_delta
 from algorithms.engine.tables import Bars, Futures
@@ -63,14 +63,14 @@ def test_an_evening_bar_counts_from_the_next_session():
 
 def test_the_order_of_bars_in_the_data_does_not_matter():
     rows = [("F", MON, 100.0, None), ("F", MON, 101.0, "10:00"), ("F", TUE, 102.0, None), ("F", WED, 103.0, "14:00")]
-    found = []
+    quotes = []
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
         written = draft()
         for at in order:
             written.bar(*rows[at])
         market = written.market()
-        found.append([quote(market, "F", date) for date in (MON, TUE, WED)])
-    assert found == [[100.0, 102.0, 103.0]] * 3
+        quotes.append([quote(market, "F", date) for date in (MON, TUE, WED)])
+    assert quotes == [[100.0, 102.0, 103.0]] * 3
 
 
 def test_a_future_without_a_bar_so_far_has_no_quote():
@@ -139,12 +139,32 @@ def test_volatility_and_rate_are_those_dated_before_the_day(model):
 @pytest.mark.parametrize("model", ["black76", "black_scholes"])
 def test_the_greeks_are_of_the_same_quotes(model):
     market = option_draft(rate=None, pricing_model=model).rate(MON, 0.03).vol("C", MON, 0.2).vol("C", TUE, 0.9).market()
-    found = market.greeks(market.number("C"), market.dates.index(day(TUE)))
+    sensitivities = market.greeks(market.number("C"), market.dates.index(day(TUE)))
     days = (dt.date(2020, 2, 21) - day(TUE)).days
-    assert found == tuple(value.item() for value in greeks(model, True, 100.0, 100.0, 0.2, 0.03, days))
-    assert (found.price, found.delta) == market.quote(market.number("C"), market.dates.index(day(TUE)))
+    assert sensitivities == tuple(value.item() for value in greeks(model, True, 100.0, 100.0, 0.2, 0.03, days))
+    assert (sensitivities.price, sensitivities.delta) == market.quote(market.number("C"), market.dates.index(day(TUE)))
     with pytest.raises(QuoteMissing, match=f"C has no implied volatility dated before {MON}"):
         market.greeks(market.number("C"), market.dates.index(day(MON)))
+
+
+def test_a_session_tells_the_volatility_that_an_option_is_valued_with():
+    market = option_draft().vol("C", MON, 0.2).vol("C", TUE, 0.9).market()
+    seen = []
+    result = play(
+        market,
+        {
+            MON: lambda session: seen.append(session.volatility(market.number("C"))),
+            TUE: lambda session: seen.append(session.volatility(market.number("C"))),
+        },
+    )
+    assert seen == [0.2]
+    assert result.gaps == [(day(MON), f"C has no implied volatility dated before {MON}")]
+
+
+def test_a_future_has_no_volatility():
+    market = option_draft().market()
+    with pytest.raises(AlgorithmError, match="is a future and has no volatility"):
+        play(market, {MON: lambda session: session.volatility(session.future)})
 
 
 def test_an_option_without_an_earlier_volatility_has_no_quote():

@@ -16,11 +16,11 @@ windows = st.integers(1, 9)
 
 
 def follow(signal, points) -> list:
-    found = []
+    values = []
     for point in points:
         signal.update(point)
-        found.append(signal.value)
-    return found
+        values.append(signal.value)
+    return values
 
 
 def mid(points: list[float], window: int) -> float | None:
@@ -53,8 +53,8 @@ def test_ichimoku_is_its_definition(points, conversion, base, displacement, span
 
 def test_ichimoku_with_the_usual_windows():
     """Unknown for 52 points of span B and 26 of displacement less one, then told at once."""
-    found = follow(Ichimoku(), [float(n) for n in range(200)])
-    assert found == [None] * 77 + [BULLISH] * 123
+    regimes = follow(Ichimoku(), [float(n) for n in range(200)])
+    assert regimes == [None] * 77 + [BULLISH] * 123
     assert follow(Ichimoku(), [-float(n) for n in range(200)]) == [None] * 77 + [BEARISH] * 123
     assert follow(Ichimoku(), [5.0] * 100) == [None] * 77 + [NEUTRAL] * 23
     assert follow(Ichimoku(spans="a"), [5.0] * 100) == [None] * 100
@@ -92,8 +92,8 @@ def swing(points: list[float], high_threshold: int, low_threshold: int):
 
 @given(series, st.integers(0, 5), st.integers(0, 5))
 def test_swing_points_are_their_definition(points, high_threshold, low_threshold):
-    found = follow(SwingPoints(high_threshold, low_threshold), points)
-    assert found == [swing(points[: n + 1], high_threshold, low_threshold) for n in range(len(points))]
+    regimes = follow(SwingPoints(high_threshold, low_threshold), points)
+    assert regimes == [swing(points[: n + 1], high_threshold, low_threshold) for n in range(len(points))]
 
 
 def test_swing_points_by_hand():

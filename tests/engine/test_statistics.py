@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from algorithms.engine import statistics
-from algorithms.engine.statistics import performance
+from algorithms.analysis import statistics
+from algorithms.analysis.statistics import performance
 from tests.engine.markets import weekdays
 
 CASES = 1000
@@ -53,7 +53,7 @@ def test_agrees_with_an_independent_library():
     rng = np.random.default_rng(2020)
     for case in range(CASES):
         exo = random_series(rng)
-        found = performance(points(exo), NO_TRADES, capital=CAPITAL)
+        figures = performance(points(exo), NO_TRADES, capital=CAPITAL)
         dates = pd.DatetimeIndex(DATES[1 : len(exo)])
         returns = pd.Series(np.diff(exo) / CAPITAL, dates)
         compounded = np.expm1(returns)
@@ -65,7 +65,7 @@ def test_agrees_with_an_independent_library():
             "drawdown_return": -np.log1p(empyrical.max_drawdown(compounded)),
         }
         for name, value in wanted.items():
-            ours = getattr(found, name)
+            ours = getattr(figures, name)
             if ours is None:
                 assert not np.isfinite(value), name
             else:
@@ -73,7 +73,7 @@ def test_agrees_with_an_independent_library():
         if case % 10:  # pandas takes its time over months
             continue
         months = np.log1p(empyrical.aggregate_returns(compounded, "monthly")) * CAPITAL
-        listed = [change for row in found.months for change in row.months if change is not None]
+        listed = [change for row in figures.months for change in row.months if change is not None]
         assert listed == pytest.approx(months.to_list(), rel=TOLERANCE, abs=1e-6)
 
 
@@ -81,74 +81,76 @@ def test_agrees_with_an_independent_library():
 def test_drawdown_dates_by_brute_force(seed):
     exo = random_series(np.random.default_rng(seed)).round(0)
     table = points(exo)
-    found = performance(table, NO_TRADES)
+    figures = performance(table, NO_TRADES)
     falls = [(max(exo[: at + 1]) - value, at) for at, value in enumerate(exo)]
     fall, trough = max(falls, key=lambda pair: (pair[0], -pair[1]))
-    assert found.max_drawdown == fall
+    assert figures.max_drawdown == fall
     if not fall:
-        assert (found.peak, found.trough, found.recovery) == (None, None, None)
+        assert (figures.peak, figures.trough, figures.recovery) == (None, None, None)
         return
-    assert found.trough == table["date"][trough]
-    peak = table["date"].index(found.peak)
+    assert figures.trough == table["date"][trough]
+    peak = table["date"].index(figures.peak)
     assert exo[peak] == max(exo[: trough + 1])
     assert all(value < exo[peak] for value in exo[peak + 1 : trough + 1])
     after = [date for date, value in zip(table["date"][trough:], exo[trough:], strict=True) if value >= exo[peak]]
-    assert found.recovery == (after[0] if after else None)
+    assert figures.recovery == (after[0] if after else None)
 
 
 def test_by_hand():
     # A year and a day of calendar time between the first and the last point.
     dates = list(map(dt.date.fromisoformat, ("2020-01-31", "2020-02-03", "2020-02-28", "2020-03-31", "2021-01-31")))
-    found = performance(points([0, 300, 100, 400, 500], dates), NO_TRADES, capital=1000.0)
-    assert found.years == pytest.approx(366 / 365.25)
-    assert found.profit == 500
-    assert found.total_return == 0.5
-    assert found.annual_return == pytest.approx(0.5 / (366 / 365.25))
-    assert (found.max_drawdown, found.drawdown_return) == (200, 0.2)
-    assert (found.peak, found.trough, found.recovery) == (dates[1], dates[2], dates[3])
-    assert found.calmar == pytest.approx(found.annual_return / 0.2)
-    assert found.hit_rate == 0.75
-    assert found.best == (dates[1], 300)
-    assert found.worst == (dates[2], -200)
+    figures = performance(points([0, 300, 100, 400, 500], dates), NO_TRADES, capital=1000.0)
+    assert figures.years == pytest.approx(366 / 365.25)
+    assert figures.profit == 500
+    assert figures.total_return == 0.5
+    assert figures.annual_return == pytest.approx(0.5 / (366 / 365.25))
+    assert (figures.max_drawdown, figures.drawdown_return) == (200, 0.2)
+    assert (figures.peak, figures.trough, figures.recovery) == (dates[1], dates[2], dates[3])
+    assert figures.calmar == pytest.approx(figures.annual_return / 0.2)
+    assert figures.hit_rate == 0.75
+    assert figures.best == (dates[1], 300)
+    assert figures.worst == (dates[2], -200)
     changes = [300, -200, 300, 100]
-    assert found.annual_deviation == pytest.approx(np.std(changes, ddof=1) * np.sqrt(252))
-    assert found.sharpe == pytest.approx(125 / np.std(changes, ddof=1) * np.sqrt(252))
-    assert found.sortino == pytest.approx(125 / 100 * np.sqrt(252))  # one loss of 200 in four sessions
-    assert [row.year for row in found.months] == [2020, 2021]
-    assert found.months[0].months == [0, 100, 300] + [None] * 9
-    assert found.months[1] == (2021, [100] + [None] * 11, 100)
+    assert figures.annual_deviation == pytest.approx(np.std(changes, ddof=1) * np.sqrt(252))
+    assert figures.sharpe == pytest.approx(125 / np.std(changes, ddof=1) * np.sqrt(252))
+    assert figures.sortino == pytest.approx(125 / 100 * np.sqrt(252))  # one loss of 200 in four sessions
+    assert [row.year for row in figures.months] == [2020, 2021]
+    assert figures.months[0].months == [0, 100, 300] + [None] * 9
+    assert figures.months[1] == (2021, [100] + [None] * 11, 100)
 
 
 # -- what is missing ------------------------------------------------------------------------------------------------
 
 
 def test_no_points():
-    found = performance(points([]), NO_TRADES, capital=1000.0)
-    assert found == statistics.Performance(capital=1000.0)
-    assert found.profit is None
-    assert found.sharpe is None
-    assert found.in_market is None
+    figures = performance(points([]), NO_TRADES, capital=1000.0)
+    assert figures == statistics.Performance(capital=1000.0)
+    assert figures.profit is None
+    assert figures.sharpe is None
+    assert figures.in_market is None
 
 
 def test_one_point():
-    found = performance(points([-5.0], costs=[5.0]), NO_TRADES, capital=1000.0)
-    assert (found.points, found.profit, found.total_return, found.costs) == (1, -5.0, -0.005, 5.0)
+    figures = performance(points([-5.0], costs=[5.0]), NO_TRADES, capital=1000.0)
+    assert (figures.points, figures.profit, figures.total_return, figures.costs) == (1, -5.0, -0.005, 5.0)
     kept = {"points", "gaps", "changes_over_gaps", "first", "last", "capital", "profit", "total_return", "months"}
     kept |= {"trades", "contracts_traded", "in_market", "costs"}
-    for name in {field.name for field in dataclasses.fields(found)} - kept:
-        assert getattr(found, name) is None, name
+    for name in {field.name for field in dataclasses.fields(figures)} - kept:
+        assert getattr(figures, name) is None, name
 
 
 def test_two_points_have_one_change_and_no_deviation():
-    found = performance(points([0.0, 10.0]), NO_TRADES)
-    assert (found.profit, found.hit_rate, found.max_drawdown) == (10.0, 1.0, 0.0)
-    assert (found.annual_deviation, found.sharpe, found.sortino, found.calmar, found.worst) == (None,) * 5
+    figures = performance(points([0.0, 10.0]), NO_TRADES)
+    assert (figures.profit, figures.hit_rate, figures.max_drawdown) == (10.0, 1.0, 0.0)
+    assert (figures.annual_deviation, figures.sharpe, figures.sortino, figures.calmar, figures.worst) == (None,) * 5
 
 
 def test_a_flat_series_has_no_ratios():
-    found = performance(points([0.0] * 10, opened=[0.0] * 10), NO_TRADES, capital=1000.0)
-    assert (found.profit, found.volatility, found.max_drawdown, found.in_market) == (0.0, 0.0, 0.0, 0.0)
-    assert (found.sharpe, found.sortino, found.calmar, found.hit_rate, found.best, found.worst) == (None,) * 6
+    figures = performance(points([0.0] * 10, opened=[0.0] * 10), NO_TRADES, capital=1000.0)
+    assert (figures.profit, figures.volatility, figures.max_drawdown, figures.in_market) == (0.0, 0.0, 0.0, 0.0)
+    assert (figures.sharpe, figures.sortino, figures.calmar, figures.hit_rate, figures.best, figures.worst) == (
+        None,
+    ) * 6
 
 
 def test_without_capital_the_rest_is_there():
@@ -171,13 +173,13 @@ def test_a_change_over_a_gap_is_no_session():
     exo = [0.0, 10.0, -500.0, -490.0, -505.0, -480.0]
     gap = dates[2]
     table = points(exo, [date for date in dates if date != gap])
-    found = performance(table, NO_TRADES, gaps=[gap])
-    assert (found.gaps, found.changes_over_gaps) == (1, 1)
+    figures = performance(table, NO_TRADES, gaps=[gap])
+    assert (figures.gaps, figures.changes_over_gaps) == (1, 1)
     single = [10.0, 10.0, -15.0, 25.0]
-    assert found.annual_deviation == pytest.approx(np.std(single, ddof=1) * np.sqrt(252))
-    assert found.hit_rate == 0.75
-    assert found.worst == (dates[5], -15.0)
-    assert (found.profit, found.max_drawdown, found.trough) == (-480.0, 515.0, dates[5])  # the totals know it
+    assert figures.annual_deviation == pytest.approx(np.std(single, ddof=1) * np.sqrt(252))
+    assert figures.hit_rate == 0.75
+    assert figures.worst == (dates[5], -15.0)
+    assert (figures.profit, figures.max_drawdown, figures.trough) == (-480.0, 515.0, dates[5])  # the totals know it
     # Gaps before the first point and after the last lie between no two points.
     outside = performance(table, NO_TRADES, gaps=[gap, dates[0] - dt.timedelta(9), dates[-1] + dt.timedelta(1)])
     assert (outside.gaps, outside.changes_over_gaps) == (3, 1)
@@ -197,22 +199,22 @@ def test_from_a_date_on():
     dates = weekdays("2020-01-01", 6)
     table = points([0, 100, 50, 80, 60, 90], dates, opened=[1, 1, 1, 0, 0, 1], costs=[1, 2, 4, 8, 16, 32])
     made = trades((dates[0], "F1", 1, 100.0), (dates[3], "F1", -1, -120.0), (dates[5], "F2", 1, 140.0))
-    found = performance(table, made, start=dates[3], gaps=[dates[0] - dt.timedelta(1)], capital=100.0)
-    assert (found.first, found.last, found.points, found.gaps) == (dates[3], dates[5], 3, 0)
-    assert found.profit == 40  # from 50, the point before
-    assert (found.best, found.worst) == ((dates[3], 30), (dates[4], -20))
-    assert (found.max_drawdown, found.peak, found.trough) == (20, dates[3], dates[4])
-    assert found.costs == 56
-    assert found.in_market == pytest.approx(1 / 3)
-    assert (found.trades, found.contracts_traded, found.average_holding) == (2, 2, (dates[3] - dates[0]).days)
-    assert found.months[0].months[0] == 40
-    assert found.years == pytest.approx((dates[5] - dates[2]).days / 365.25)
+    figures = performance(table, made, start=dates[3], gaps=[dates[0] - dt.timedelta(1)], capital=100.0)
+    assert (figures.first, figures.last, figures.points, figures.gaps) == (dates[3], dates[5], 3, 0)
+    assert figures.profit == 40  # from 50, the point before
+    assert (figures.best, figures.worst) == ((dates[3], 30), (dates[4], -20))
+    assert (figures.max_drawdown, figures.peak, figures.trough) == (20, dates[3], dates[4])
+    assert figures.costs == 56
+    assert figures.in_market == pytest.approx(1 / 3)
+    assert (figures.trades, figures.contracts_traded, figures.average_holding) == (2, 2, (dates[3] - dates[0]).days)
+    assert figures.months[0].months[0] == 40
+    assert figures.years == pytest.approx((dates[5] - dates[2]).days / 365.25)
 
 
 def test_from_a_date_after_the_last_point():
-    found = performance(points([0, 1]), NO_TRADES, start=dt.date(2030, 1, 1))
-    assert found.points == 0
-    assert found.profit is None
+    figures = performance(points([0, 1]), NO_TRADES, start=dt.date(2030, 1, 1))
+    assert figures.points == 0
+    assert figures.profit is None
 
 
 # -- trades ---------------------------------------------------------------------------------------------------------
@@ -239,8 +241,8 @@ def test_average_holding_without_a_closed_lot():
 def test_turnover_is_half_the_value_traded_by_year_on_the_capital():
     dates = [dt.date(2019, 1, 1), dt.date(2021, 1, 1)]
     made = trades((dates[0], "A", 1, 5000.0), (dates[1], "A", -1, -6000.0))
-    found = performance(points([0, 1000], dates), made, capital=5000.0)
-    assert found.turnover == pytest.approx(5500 / 5000 / (731 / 365.25))
+    figures = performance(points([0, 1000], dates), made, capital=5000.0)
+    assert figures.turnover == pytest.approx(5500 / 5000 / (731 / 365.25))
 
 
 def test_notional_is_the_largest_unmargined_size():

@@ -57,8 +57,8 @@ def main() -> int:
 def prepare(folder: Path, sessions: int) -> None:
     from django.core.management import call_command
 
+    from exo_registry.definitions import sync_series
     from exo_registry.models import Definition, Product
-    from exo_registry.registry import sync_series
     from tests.runs.markets import import_bars, weekdays
 
     call_command("migrate", verbosity=0)
@@ -76,10 +76,10 @@ def measure(rounds: int) -> dict:
     import random
 
     from exo_registry.models import Run, Status
-    from exo_registry.runs import control, plan, tasks
+    from exo_registry.runs import control, plan, worker
 
     run = plan.start(plan.make_plan(start=dt.date(2012, 1, 2), mode=Run.Mode.RESET), source=Run.Source.SHELL)
-    tasks.enqueue(run)
+    worker.enqueue(run)
     took, left, kept = [], [], True
     done: dict[int, object] = {}
     for _ in range(rounds):

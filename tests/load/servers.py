@@ -18,8 +18,8 @@ def free_port() -> int:
 
 def postgres_folder() -> Path | None:
     """Where initdb is; None on a machine without PostgreSQL's server."""
-    found = [shutil.which("initdb"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
-    return next((Path(one).parent for one in reversed(found) if one), None)
+    places = [shutil.which("initdb"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
+    return next((Path(place).parent for place in reversed(places) if place), None)
 
 
 class Postgres:

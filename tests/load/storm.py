@@ -19,11 +19,12 @@ from django.db import DatabaseError, close_old_connections, connection, transact
 from django.db.models import F
 from django.utils import timezone
 
-from exo_registry import clusters
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Event, Gap, Point, Product, Run, Series, Status, Step, Trade
-from exo_registry.registry import sync_series
-from exo_registry.runs import control, plan, tasks
+from exo_registry.runs import control, plan
+from exo_registry.runs import worker as tasks
 from exo_registry.runs.lease import lease_time
+from exo_registry.workers import heartbeats
 from tests.runs.markets import import_bars, weekdays
 
 SYMBOLS = ("CL", "ES", "GC", "NG", "ZC", "ZN")
@@ -59,6 +60,7 @@ class Storm:
         self.options, self.folder, self.postgres, self.redis = options, folder, postgres, redis
         self.random = random.Random(options.seed)
         self.done: Counter[str] = Counter()
+        self.hits: Counter[int] = Counter()  # blows while a step was running, by its key
         self.problems: list[str] = []
         self.stuck_for: dict[object, float] = {}
         self.longest_stuck = 0.0
@@ -76,7 +78,7 @@ class Storm:
         for name, (algorithm, parameters) in DEFINITIONS.items():
             Definition.objects.create(name=name, algorithm=algorithm, parameters=parameters)
         sync_series()
-        self.blank = {one.pk: one for one in Series.objects.all()}
+        self.blank = {series.pk: series for series in Series.objects.all()}
         run = plan.start(plan.make_plan(start=self.start), source=Run.Source.SHELL)
         for product in Product.objects.all():
             tasks.work(run.pk, product.pk)
@@ -110,8 +112,8 @@ class Storm:
             with transaction.atomic():
                 for model in (Point, Trade, Gap):
                     model.objects.all().delete()
-                for one in self.blank.values():
-                    one.save()
+                for series in self.blank.values():
+                    series.save()
             made = plan.make_plan(start=self.start)
         else:
             with transaction.atomic():
@@ -131,22 +133,28 @@ class Storm:
         steps = list(run.steps.select_related("series"))
         self.figures["steps"] += len(steps)
         self.figures["most attempts"] = max(self.figures["most attempts"], *(step.attempt for step in steps))
-        self.figures["steps with a lost worker"] += sum(step.lost is not None for step in steps)
+        self.figures["steps with a lost worker"] += sum(step.orphaned_at is not None for step in steps)
         for step in steps:
             if step.status != Status.DONE:
                 self.problems.append(f"run {run.pk}: {step.series.name} {step.status}: {step.error}")
-            words = list(Event.objects.filter(step=step, level="warning").values_list("message", flat=True))
-            if step.attempt > 1 and not any(f"attempt {step.attempt}" in one for one in words):
+            messages = list(Event.objects.filter(step=step, level="warning").values_list("message", flat=True))
+            if step.attempt > 1 and not any(f"attempt {step.attempt}" in message for message in messages):
                 self.problems.append(f"run {run.pk}: the log does not tell of {step.series.name}'s attempts")
-            if step.lost and not any("to be computed again" in one for one in words):
+            if step.orphaned_at and not any("to be computed again" in message for message in messages):
                 self.problems.append(f"run {run.pk}: the log does not tell how {step.series.name} lost its worker")
-        found = digests()
+        digests_now = digests()
         for name, digest in self.expected.items():
-            if found[name] != digest:
+            if digests_now[name] != digest:
                 self.problems.append(f"run {run.pk}: {name} differs from a run in peace")
         return True
 
     def strike(self, run: Run) -> None:
+        """One blow. A step that loses its worker again and again while nothing else does is given up, and rightly: so
+        none is hit that often."""
+        running = list(Step.objects.filter(status=Status.RUNNING).values_list("pk", flat=True))
+        if any(self.hits[pk] >= settings.STEP_FAULTS - 1 for pk in running):
+            return
+        self.hits.update(running)
         kinds = [kind for kind in WEIGHTS if self.can(kind)]
         kind = self.random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         if getattr(self, f"_{kind.replace(' ', '_')}", self._kill)(*([kind] if kind in PROCESSES else [run])):
@@ -158,18 +166,18 @@ class Storm:
         return self.redis is not None if kind.startswith("redis") else True
 
     def _kill(self, kind: str) -> bool:
-        found = alive()
+        clusters = alive()
         busy = set(Step.objects.filter(status=Status.RUNNING).values_list("worker", flat=True))
         pids = []
-        for one in found:
-            for pid in one.workers:
-                is_busy = f"{one.host}:{pid}" in busy
+        for cluster in clusters:
+            for pid in cluster.workers:
+                is_busy = f"{cluster.host}:{pid}" in busy
                 if kind == ("busy worker" if is_busy else "idle worker"):
                     pids.append(pid)
             if kind == "cluster":
-                pids.append(one.pid)
-            elif kind in one.helpers:
-                pids.append(one.helpers[kind])
+                pids.append(cluster.pid)
+            elif kind in cluster.helpers:
+                pids.append(cluster.helpers[kind])
         if not pids:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -180,7 +188,7 @@ class Storm:
     def _delivered_twice(self, run: Run) -> bool:
         products = run.steps.order_by().values_list("product", flat=True).distinct()
         for product in products:
-            tasks._ring(run.pk, product, "twice", "backfill")
+            tasks._enqueue_task(run.pk, product, "twice", "backfill")
         return True
 
     def _clock_moved(self, run: Run) -> bool:
@@ -221,7 +229,7 @@ class Storm:
         try:
             close_old_connections()
             yield
-        except (DatabaseError, clusters.Unreachable, ConnectionError) as error:
+        except (DatabaseError, heartbeats.Unreachable, ConnectionError) as error:
             self.figures["driver met a server that was away"] += 1
             connection.close()
             if "locked" in str(error):
@@ -257,8 +265,8 @@ class Storm:
             else:
                 busy += 1
         if busy < settings.WORKERS:
-            stuck |= {(one.run_id, one.product_id) for one in control.unattended(now, dt.timedelta(0))}
-        self.stuck_for = {one: self.stuck_for.get(one, clock) for one in stuck}
+            stuck |= {(work.run_id, work.product_id) for work in control.unattended(now, dt.timedelta(0))}
+        self.stuck_for = {work: self.stuck_for.get(work, clock) for work in stuck}
         for since in self.stuck_for.values():
             self.longest_stuck = max(self.longest_stuck, clock - since)
 
@@ -269,7 +277,7 @@ class Storm:
             self.problems.append(
                 f"work was stuck for {self.longest_stuck:.0f} s, with a lease of {settings.STEP_LEASE} s"
             )
-        told = Event.objects.filter(kind="worker", message__contains="started again")
+        restarts = Event.objects.filter(kind="worker", message__contains="restarted")
         return {
             "ok": not self.problems,
             "backend": self.options.backend,
@@ -277,8 +285,8 @@ class Storm:
             "kills": sum(self.done.values()),
             "by kind": dict(self.done.most_common()),
             **self.figures,
-            "clusters started again": told.count(),
-            "of them stuck": told.filter(message__contains="stuck").count(),
+            "clusters started again": restarts.count(),
+            "of them stuck": restarts.filter(message__contains="stuck").count(),
             "lease, seconds": settings.STEP_LEASE,
             "longest stuck, seconds": round(self.longest_stuck, 1),
             "problems": self.problems,
@@ -288,16 +296,16 @@ class Storm:
 PROCESSES = ("busy worker", "idle worker", "sentinel", "cluster", "pusher", "monitor")
 
 
-def alive() -> list[clusters.Cluster]:
-    return [one for one in clusters.clusters() if os.path.exists(f"/proc/{one.pid}")]
+def alive() -> list[heartbeats.Cluster]:
+    return [cluster for cluster in heartbeats.clusters() if os.path.exists(f"/proc/{cluster.pid}")]
 
 
 def digests() -> dict[str, str]:
     """A digest of everything stored of each series; numbers as they are, to the last bit."""
     result = {}
-    for one in Series.objects.values("pk", "name", *DESCRIBED):
-        pk, name = one.pop("pk"), one.pop("name")
-        rows = [list(one.items())]
+    for described in Series.objects.values("pk", "name", *DESCRIBED):
+        pk, name = described.pop("pk"), described.pop("name")
+        rows = [list(described.items())]
         for model, order in ((Point, ["date"]), (Trade, ["date", "number"]), (Gap, ["date"])):
             fields = [field.name for field in model._meta.concrete_fields if field.name not in ("id", "series")]
             rows += list(model.objects.filter(series=pk).order_by(*order).values_list(*fields))

@@ -1,6 +1,6 @@
 import pytest
 
-from exo_registry.market_store import import_pack
+from exo_registry.market import import_pack
 
 from .packs import small_pack, write_pack
 

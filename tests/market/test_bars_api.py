@@ -5,13 +5,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from exo_registry import api_market, market_store
-from exo_registry.market_store import MarketDataError
+from exo_registry.api import market as api_market
+from exo_registry.market import MarketDataError, coverage, import_tables, last_bar
 from exo_registry.models import Event, Product, Revision, Scope, Token
 
 from .packs import arrow, small_pack
@@ -43,7 +44,7 @@ def key(feed):
 
 @pytest.fixture
 def market(db):
-    market_store.import_tables({name: arrow(rows) for name, rows in small_pack().items()}, source="pack")
+    import_tables({name: arrow(rows) for name, rows in small_pack().items()}, source="pack")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_new_bars_are_taken(market, post, feed):
     assert answer.json() == {"accepted": 2, "unchanged": 0, "errors": [], "revisions": {"ES": 2}}
     revision = Revision.objects.get(number=2)
     assert (revision.source, revision.user) == ("API token token 0", feed)
-    assert market_store.last_bar(Product.objects.get()) == dt.date(2020, 3, 5)
+    assert last_bar(Product.objects.get()) == dt.date(2020, 3, 5)
 
 
 def test_sending_again_changes_nothing(market, post):
@@ -101,7 +102,7 @@ def test_a_field_that_is_not_sent_is_left_as_it_is(market, post):
 )
 def test_times_are_those_of_a_pack(market, post, datetime, at):
     assert post([bar(datetime)]).json()["accepted"] == 1
-    assert market_store.last_bar(Product.objects.get()).astimezone(dt.UTC).isoformat() == at
+    assert last_bar(Product.objects.get()).astimezone(dt.UTC).isoformat() == at
 
 
 def test_an_empty_list_is_fine(market, post):
@@ -144,24 +145,35 @@ def test_every_bad_bar_is_named(market, post):
     assert [error["index"] for error in answer.json()["errors"]] == list(range(1, 24, 2))
 
 
+@pytest.mark.parametrize("bad", [bar(close=-1), bar(contract="F.NONE"), bar(high=1, low=2), bar(close=None)])
+def test_a_bad_bar_is_refused_each_time_that_it_is_sent(market, post, bad):
+    for _ in range(2):
+        body = post([bad, bar("2020-03-02", 3000.0), bad, bad]).json()
+        assert body["accepted"] + body["unchanged"] == 1
+        assert [error["index"] for error in body["errors"]] == [0, 2, 3]
+        assert len({error["message"] for error in body["errors"]}) == 1
+        assert post([bad]).status_code == 422
+
+
 def test_nothing_good(market, post):
     answer = post([bar(contract="F.NONE"), bar(close=None)])
     assert answer.status_code == 422
     assert answer.json()["accepted"] == 0
+    assert answer.json()["error"].startswith("No bar was taken")
     assert not Event.objects.filter(message__contains="API token").exists()
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("{", "The body is not JSON"),
-        (b"\xff\xfe[", "The body is not JSON"),
-        ('[{"close": NaN}]', "NaN is not a number"),
-        ('[{"close": -Infinity}]', "-Infinity is not a number"),
-        ("[" * 100_000, "The body is not JSON"),
+        ("{", "Not JSON at line 1, column 2: the text ends too early"),
+        (b"\xff\xfe[", "Not UTF-8 text: byte 1 is wrong"),
+        ('[{"close": NaN}]', "NaN is no number that can be kept"),
+        ('[{"close": -Infinity}]', "-Infinity is no number that can be kept"),
+        ("[" * 100_000, "Nested too deeply"),
         ("{}", "The body is a list of bars"),
         ("3", "The body is a list of bars"),
-        ("", "The body is not JSON"),
+        ("", "Not JSON at line 1, column 1: the text ends too early"),
     ],
 )
 def test_a_body_that_is_no_list_of_bars(market, post, body, message):
@@ -216,7 +228,7 @@ def refused(client, key: str | None = None) -> tuple[int, str]:
 def test_without_a_token(client, db):
     assert refused(client) == (401, "Send an API token as the header 'Authorization: Bearer exo_…'.")
     answer = client.post(URL)
-    assert answer["WWW-Authenticate"] == "Bearer"
+    assert answer["WWW-Authenticate"] == 'Bearer realm="exoweb"'
 
 
 def test_a_session_does_not_count(client, root):
@@ -227,8 +239,6 @@ def test_a_session_does_not_count(client, root):
 def test_a_wrong_token(client, key):
     assert refused(client, key[:-1])[0] == 401
     assert refused(client, "")[0] == 401
-    answer = client.post(URL, headers={"authorization": "Basic eDp5"})
-    assert answer.status_code == 401
 
 
 def test_a_token_for_something_else(client, feed):
@@ -259,6 +269,22 @@ def test_a_deleted_token(client, key):
     assert refused(client, key)[0] == 401
 
 
+def test_refused_tokens_are_events_once_an_hour(client, feed):
+    expired = make_token(feed, Scope.MARKET, expires=timezone.now() - dt.timedelta(seconds=1))
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        for key in ("exo_wrong", "exo_other", expired, expired):
+            refused(client, key)
+        refusals = Event.objects.filter(kind="login", level="warning")
+        assert sorted(refusals.values_list("message", flat=True)) == [
+            "An API token that is not known was sent from 127.0.0.1.",
+            "The API token token 0, which has expired, was sent from 127.0.0.1.",
+        ]
+        clock.move_to(start + dt.timedelta(hours=1, seconds=1))
+        refused(client, expired)
+        assert refusals.count() == 3
+
+
 def test_use_is_noted_and_the_key_is_not_kept(market, post, key):
     post([bar()])
     token = Token.objects.get()
@@ -268,7 +294,7 @@ def test_use_is_noted_and_the_key_is_not_kept(market, post, key):
 
 @pytest.mark.django_db(transaction=True)
 def test_feeds_at_once_lose_nothing(key):
-    market_store.import_tables({name: arrow(rows) for name, rows in small_pack().items()}, source="pack")
+    import_tables({name: arrow(rows) for name, rows in small_pack().items()}, source="pack")
 
     def send(number: int) -> int:
         try:
@@ -283,4 +309,4 @@ def test_feeds_at_once_lose_nothing(key):
         statuses = list(pool.map(send, range(12)))
     assert statuses == [200] * 12
     assert Revision.objects.count() == 13
-    assert market_store.coverage(Product.objects.get())["bars"]["rows"] == 18
+    assert coverage(Product.objects.get())["bars"]["rows"] == 18

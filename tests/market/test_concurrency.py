@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from exo_registry.market_store import coverage, load_market
+from exo_registry.market import coverage, load_market
 from exo_registry.models import Product, Revision
 from tests.paths import ROOT
 

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from exo_registry.market_store import sessions
+from exo_registry.market import sessions
 from exo_registry.models import Product, Revision
 
 from .packs import small_pack

@@ -7,9 +7,16 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from exo_registry import market_store
-from exo_registry.market import importing, store
-from exo_registry.market_store import MarketDataError, import_tables, load_market, sessions
+from exo_registry.market import (
+    MarketDataError,
+    PackErrors,
+    coverage,
+    import_tables,
+    importing,
+    load_market,
+    sessions,
+    store,
+)
 from exo_registry.models import Event, Product, Revision
 
 from .packs import INSTRUMENT, arrow, changed, small_pack, state
@@ -264,7 +271,7 @@ def test_a_killed_first_import_leaves_nothing(moment, load, monkeypatch):
     assert not Product.objects.exists()
     load({"instruments": small_pack()["instruments"], "contracts": small_pack()["contracts"]})
     es = Product.objects.get()
-    assert market_store.coverage(es)["vols"]["rows"] == 0
+    assert coverage(es)["vols"]["rows"] == 0
     assert load_market(es).names == ["F.ESH20", "F.ESH21"]
     load()
     assert content(es)[3] == [0.014, 0.0125]
@@ -308,7 +315,7 @@ def test_tables_from_elsewhere(db):
         import_tables({"trades": pa.table({})}, source="x")
     bad = copy.deepcopy(small_pack())["contracts_bars"]
     bad[0]["close"] = "-1"
-    with pytest.raises(market_store.PackErrors, match="contracts_bars, row 1, close = -1.0: a price is above zero"):
+    with pytest.raises(PackErrors, match="contracts_bars, row 1, close = -1.0: a price is above zero"):
         import_tables({"contracts_bars": arrow(bad)}, source="x")
 
 

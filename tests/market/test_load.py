@@ -7,9 +7,9 @@ import zoneinfo
 import numpy as np
 import pytest
 
-from exo_registry.market_store import coverage, import_pack, last_bar, load_market, rules, sessions
+from exo_registry.market import coverage, import_pack, last_bar, load_market, rules, sessions
 from exo_registry.models import Product
-from tests.paths import DATA, needs_shared
+from tests.paths import PACKS
 
 from .packs import INSTRUMENT, changed, small_pack
 
@@ -68,9 +68,9 @@ def bars_pack(*times: str, zone: str = "America/Chicago") -> dict:
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_times_of_bars(form, time, utc, load):
     load(bars_pack(time), form)
-    found = last_bar(Product.objects.get())
-    assert found.astimezone(dt.UTC) == dt.datetime.fromisoformat(utc)
-    assert found.tzinfo == CHICAGO
+    newest = last_bar(Product.objects.get())
+    assert newest.astimezone(dt.UTC) == dt.datetime.fromisoformat(utc)
+    assert newest.tzinfo == CHICAGO
 
 
 def test_the_clock_of_the_product(load):
@@ -114,8 +114,8 @@ def test_nothing_there(make_product):
 
 
 def test_coverage(es):
-    found = coverage(es)
-    assert found["contracts"][0] == {
+    spans = coverage(es)
+    assert spans["contracts"][0] == {
         "name": "F.ESH20",
         "year": 2020,
         "month": 3,
@@ -125,9 +125,9 @@ def test_coverage(es):
         "last": dt.date(2020, 3, 4),
     }
     chain = {"expiry": dt.date(2021, 3, 19), "contract": "F.ESH21", "code": "", "calls": 2, "puts": 2}
-    assert found["expirations"][1] == chain
-    assert found["vols"] == {"rows": 24, "first": dt.date(2020, 3, 2), "last": dt.date(2020, 3, 4)}
-    assert found["rates"] == {"rows": 2, "first": dt.date(2020, 3, 2), "last": dt.date(2020, 3, 3)}
+    assert spans["expirations"][1] == chain
+    assert spans["vols"] == {"rows": 24, "first": dt.date(2020, 3, 2), "last": dt.date(2020, 3, 4)}
+    assert spans["rates"] == {"rows": 2, "first": dt.date(2020, 3, 2), "last": dt.date(2020, 3, 3)}
     assert last_bar(es) == dt.date(2020, 3, 4)
 
 
@@ -179,10 +179,9 @@ def test_part_load_reads_only_late_partitions(es, market_folder):
     assert len(load_market(es, since=dt.date(2021, 1, 4))._vols.vol) == 12
 
 
-@needs_shared
 @pytest.mark.parametrize("since", ["2018-01-17", "2018-02-01", "2018-02-26"])
 def test_part_load_of_real_options(since, db):
-    import_pack(DATA / "spx_2018")
+    import_pack(PACKS / "spx_2018")
     spx = Product.objects.get()
     since = dt.date.fromisoformat(since)
     assert_same_values(load_market(spx), load_market(spx, since=since), since)
@@ -191,24 +190,22 @@ def test_part_load_of_real_options(since, db):
 # -- real packs ---------------------------------------------------------------------------------------------------
 
 
-@needs_shared
 def test_real_futures(db):
-    report = import_pack(DATA / "futures_real", activate=True)
+    report = import_pack(PACKS / "futures_real", activate=True)
     assert report.rows == {"instruments": 8, "contracts": 349, "contracts_bars": 53387}
     assert not report.warnings
     days = {"ES": 2690, "ZC": 2672, "6E": 2684, "ZN": 2680, "CL": 2682, "NG": 2685, "ZS": 2664, "ZW": 2666}
     assert {p.exchangesymbol: len(sessions(p)) for p in Product.objects.filter(active=True)} == days
     cl = Product.objects.get(exchangesymbol="CL")
     assert np.array_equal(load_market(cl).sessions, sessions(cl))
-    assert not import_pack(DATA / "futures_real").changed_anything
+    assert not import_pack(PACKS / "futures_real").changed_anything
 
 
-@needs_shared
 def test_real_options(db):
-    import_pack(DATA / "spx_2018")
-    found = coverage(Product.objects.get())
-    assert found["vols"]["rows"] == 14438
-    assert [(row["expiry"], row["calls"]) for row in found["expirations"]] == [
+    import_pack(PACKS / "spx_2018")
+    spans = coverage(Product.objects.get())
+    assert spans["vols"]["rows"] == 14438
+    assert [(row["expiry"], row["calls"]) for row in spans["expirations"]] == [
         (dt.date(2018, 1, 31), 193),
         (dt.date(2018, 2, 28), 182),
     ]

@@ -6,10 +6,12 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.db import IntegrityError, transaction
 
-from exo_registry.market_store import PackErrors, import_pack
+from exo_registry.market import PackErrors, import_pack, import_tables
+from exo_registry.models import Product
 
-from .packs import changed, small_pack, state, write_pack
+from .packs import arrow, changed, small_pack, state, write_pack
 
 
 def without(table: str, column: str):
@@ -34,6 +36,21 @@ CASES = {
     "unknown product": (
         change("contracts", 0, exchangesymbol="EX"),
         "contracts.csv, line 2, exchangesymbol = 'EX': no such product. Add it to instruments, or correct the symbol.",
+    ),
+    "two products that case alone tells apart": (
+        extra("instruments", 0, exchangesymbol="es"),
+        "instruments.csv, line 3, exchangesymbol = 'es': differs from ES in case only. "
+        "Write ES, or give the product another symbol.",
+    ),
+    "two contracts that case alone tells apart": (
+        extra("contracts", 0, contractname="f.esh20"),
+        "contracts.csv, line 4, contractname = 'f.esh20': differs from F.ESH20 in case only. "
+        "Write both alike, or give one another name.",
+    ),
+    "two options that case alone tells apart": (
+        extra("options", 0, optionname="c.esh20.3000", strikeprice="3100.0"),
+        "options.csv, line 10, optionname = 'c.esh20.3000': differs from C.ESH20.3000 in case only. "
+        "Write both alike, or give one another name.",
     ),
     "unknown contract of a bar": (
         change("contracts_bars", 1, contractname="F.ESX99"),
@@ -91,8 +108,7 @@ CASES = {
     ),
     "close is nan": (
         change("contracts_bars", 2, close="nan"),
-        "contracts_bars.csv, line 4, close = 'nan': is not a number. "
-        "Write it with digits and a decimal point, such as 0.25.",
+        "contracts_bars.csv, line 4, close = 'nan': a value is missing. Give one in every row.",
     ),
     "decimal comma": (
         change("contracts_bars", 2, close="3000,25"),
@@ -226,10 +242,78 @@ CASES = {
     ),
     "option codes": (
         change("instruments", 0, option_codes="^(EW$"),
-        "instruments.csv, line 2, option_codes = '^(EW$': Option code '^(EW$' is not a regular expression: missing ), "
-        "unterminated subpattern at position 1. Write regular expressions separated by spaces, such as ^EW$ ^$.",
+        "instruments.csv, line 2, option_codes = '^(EW$': Option code '^(EW$' cannot be used: it is not a regular "
+        "expression (missing ): ^(EW$; back references and look-around are not taken). Write regular expressions "
+        "separated by spaces, such as ^EW$ ^$.",
     ),
 }
+
+
+INVISIBLE = {
+    "NUL": "\0",
+    "newline": "\n",
+    "escape": "\x1b",
+    "delete": "\x7f",
+    "right to left": "\u202e",
+    "isolate": "\u2067",
+    "zero width": "\u200b",
+    "soft hyphen": "\u00ad",
+    "line separator": "\u2028",
+}
+
+
+@pytest.mark.parametrize("letter", INVISIBLE.values(), ids=INVISIBLE)
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("instruments", "exchangesymbol"),
+        ("instruments", "exchange"),
+        ("contracts", "contractname"),
+        ("options", "optionname"),
+        ("options", "optioncode"),
+    ],
+)
+def test_a_name_with_a_character_that_cannot_be_seen_is_refused(db, table, column, letter):
+    tables = small_pack()
+    tables[table][0][column] = f"A{letter}B"
+    with pytest.raises(PackErrors) as caught:
+        import_tables({name: arrow(rows) for name, rows in tables.items()}, source="pack")
+    (reported,) = [problem for problem in caught.value.problems if "cannot be seen" in problem.message]
+    assert (reported.file, reported.row, reported.column, reported.remedy) == (table, 1, column, "Write it without")
+    assert str(reported).isprintable()
+
+
+def test_a_description_may_have_lines_but_nothing_else_that_cannot_be_seen(db):
+    tables = small_pack()
+    tables["instruments"][0]["description"] = "E-mini\n\tS&P"
+    import_tables({name: arrow(rows) for name, rows in tables.items()}, source="pack")
+    assert Product.objects.get().description == "E-mini\n\tS&P"
+    tables["instruments"][0]["description"] = "E-mini\0\u202eS&P"
+    with pytest.raises(PackErrors, match="description = .*cannot be seen"):
+        import_tables({name: arrow(rows) for name, rows in tables.items()}, source="pack")
+
+
+def test_a_name_that_differs_from_a_stored_one_in_case_only_is_refused(db, market_folder):
+    tables = {name: arrow(rows) for name, rows in small_pack().items()}
+    import_tables(tables, source="pack")
+    before = state(market_folder)
+    other = small_pack()
+    other["instruments"][0]["exchangesymbol"] = "eS"
+    for row in other["contracts"]:
+        row |= {"exchangesymbol": "eS", "contractname": row["contractname"].lower()}
+    with pytest.raises(PackErrors) as caught:
+        import_tables({name: arrow(other[name]) for name in ("instruments", "contracts")}, source="other pack")
+    assert "exchangesymbol = 'eS': differs from ES in case only" in str(caught.value)
+    assert "contractname = 'f.esh20': differs from F.ESH20 in case only" in str(caught.value)
+    assert state(market_folder) == before
+    assert import_tables(tables, source="pack").changed_anything is False
+
+
+def test_the_database_keeps_symbols_apart_too(db, make_product):
+    make_product("ZZ")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_product("zz")
+    assert list(Product.objects.values_list("exchangesymbol", flat=True)) == ["ZZ"]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -311,7 +395,7 @@ FILES = {
     "ragged": (
         b"contractname,datetime,close\nF.ESH20,2020-03-02,1\nF.ESH20,2020-03-03,3,000\n",
         "contracts_bars.csv, line 3: the line has 4 values, the header has 3. "
-        "Give each row one value a column, and quote values that hold a comma.",
+        "Give each row one value a column, write decimals with a point, and quote values that hold a comma.",
     ),
     "a column twice": (
         b"contractname,datetime,close,close\nF.ESH20,2020-03-02,1,1\n",
@@ -319,8 +403,8 @@ FILES = {
     ),
     "semicolons": (
         b"contractname;datetime;close\nF.ESH20;2020-03-02;1\n",
-        "contracts_bars.csv, contractname: the column is missing; the file has contractname;datetime;close. "
-        "Add it, with this name in the header.",
+        "contracts_bars.csv: the values are separated by semicolons, not by commas. "
+        "Save it as CSV UTF-8, separated by commas, with decimal points.",
     ),
 }
 
@@ -339,7 +423,6 @@ def test_broken_files(name, db, tmp_path, market_folder):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("contracts.csv", b"contractname,exchangesymbol\n\xff\xfe\xfa,ES\n"),
         ("contracts.csv.gz", b"not gzip at all"),
         ("contracts.csv.gz", gzip.compress(b"contractname,exchangesymbol,year\n" * 99, mtime=0)[:-9]),
         ("contracts.parquet", b"PAR1 but no parquet"),

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
+from exo_registry.market import PackErrors, import_tables
 from exo_registry.market.salvage import import_valid_rows
-from exo_registry.market_store import PackErrors, import_tables
 from exo_registry.models import Revision
 
 from .packs import arrow, small_pack

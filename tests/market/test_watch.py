@@ -9,10 +9,10 @@ import threading
 import pytest
 from django.core.management import CommandError, call_command
 
-from exo_registry.market import watch
 from exo_registry.market.problems import MarketDataError
 from exo_registry.models import Event, Product, Revision
-from exo_registry.supervisor import take_lock
+from exo_registry.workers import market_watch as watch
+from exo_registry.workers.supervisor import take_lock
 from tests.paths import ROOT
 
 from .packs import changed, small_pack, write_pack
@@ -112,12 +112,12 @@ def test_a_pack_stays_when_the_store_is_not_to_be_had(drop, monkeypatch):
         raise MarketDataError("another import changed the market data meanwhile; import again")
 
     monkeypatch.setattr(watch, "import_pack", busy)
-    told = []
+    outcomes = []
     rounds = iter([False, False, True])
-    watch.watch(drop, pause=lambda: next(rounds), tell=told.append)
-    assert len(told) == 1
-    assert told[0].moved_to is None
-    assert "It is tried again." in told[0].text
+    watch.watch(drop, pause=lambda: next(rounds), tell=outcomes.append)
+    assert len(outcomes) == 1
+    assert outcomes[0].moved_to is None
+    assert "It is tried again." in outcomes[0].text
     monkeypatch.undo()
     assert look(drop)[0].ok
 
@@ -143,9 +143,9 @@ def test_packs_that_come_later_are_imported(drop):
             step()
         return step is None
 
-    told = []
-    watch.watch(drop, pause=pause, tell=told.append)
-    assert [outcome.name for outcome in told] == ["monday"]
+    outcomes = []
+    watch.watch(drop, pause=pause, tell=outcomes.append)
+    assert [outcome.name for outcome in outcomes] == ["monday"]
 
 
 def test_one_watcher_a_folder(drop):

@@ -15,7 +15,9 @@ def make_series(
 ) -> Series:
     """A series of `points` weekdays from 2020-01-01 on: values 100, 101.5, …, a trade on each tenth; then gaps."""
     definition, _ = Definition.objects.get_or_create(name=exo, defaults={"algorithm": algorithm})
-    series = Series.objects.create(definition=definition, product=product, name=f"{product}_{exo}")
+    series, _ = Series.objects.get_or_create(
+        definition=definition, product=product, direction="", defaults={"name": f"{product}_{exo}"}
+    )
     if not points:
         return series
     days = weekdays(points + gaps)

@@ -1,11 +1,18 @@
 """The read API: formats, choice of rows and columns, 304s and refusals."""
 
+import base64
 import io
+import re
 
 import pandas as pd
 import pytest
+from django.utils import timezone
 
-from exo_registry.models import Scope, Series, Token
+from exo_registry.models import Definition, Scope, Series, Token
+from exo_registry.series.assessment import assess
+from tests.paths import ROOT
+
+from .builders import make_series
 
 POINTS = "/api/v1/series/ES_ContFut"
 COLUMNS = [
@@ -22,11 +29,65 @@ COLUMNS = [
 
 
 def test_the_list_names_each_series_and_its_data(viewer, contfut):
-    (one,) = viewer.get("/api/v1/series/").json()["series"]
-    assert one["name"] == "ES_ContFut"
-    assert one["value"] == 143.5
-    assert one["last_date"] == "2020-02-11"
-    assert viewer.get(one["url"]).status_code == 200
+    (listed,) = viewer.get("/api/v1/series/").json()["series"]
+    assert listed["name"] == "ES_ContFut"
+    assert listed["value"] == 143.5
+    assert listed["last_date"] == "2020-02-11"
+    assert viewer.get(listed["url"]).status_code == 200
+
+
+def test_the_list_says_how_each_series_is_and_what_made_it_stale(viewer, contfut):
+    assessment = assess([contfut])[contfut.pk]
+    (series,) = viewer.get("/api/v1/series/").json()["series"]
+    assert (series["state"], series["why"]) == (assessment.state, assessment.why)
+    assert assessment.causes
+    assert [(cause["category"], cause["name"], cause["change"]) for cause in series["causes"]] == [
+        (cause.category, cause.name, cause.change) for cause in assessment.causes
+    ]
+
+
+def names_of(page: dict) -> list[str]:
+    return [series["name"] for series in page["series"]]
+
+
+@pytest.fixture
+def five(make_product):
+    """Five series: two of CL, three of ES."""
+    products = {symbol: make_product(symbol) for symbol in ("ES", "CL")}
+    for name in ("ES_Three", "CL_One", "ES_Two", "CL_Two", "ES_One"):
+        symbol, _, exo = name.partition("_")
+        make_series(products[symbol], exo, points=2)
+
+
+def test_the_list_is_paged_by_name(viewer, five):
+    pages, address = [], "/api/v1/series/?limit=2"
+    while address:
+        page = viewer.get(address).json()
+        pages.append(names_of(page))
+        address = page["next"]
+    assert pages == [["CL_One", "CL_Two"], ["ES_One", "ES_Three"], ["ES_Two"]]
+
+
+def test_the_next_page_keeps_the_filter(viewer, five):
+    page = viewer.get("/api/v1/series/?product=ES&limit=2").json()
+    assert names_of(page) == ["ES_One", "ES_Three"]
+    assert names_of(viewer.get(page["next"]).json()) == ["ES_Two"]
+    assert names_of(viewer.get("/api/v1/series/?definition=Two").json()) == ["CL_Two", "ES_Two"]
+    assert viewer.get("/api/v1/series/?product=XX").json() == {"series": [], "next": None}
+
+
+def test_a_page_has_a_hundred_series_and_five_hundred_at_most(viewer, es):
+    definitions = [Definition(name=f"D{number}") for number in range(501)]
+    Definition.objects.bulk_create(definitions)
+    rows = [Series(definition=definition, product=es, name=f"ES_{definition.name}") for definition in definitions]
+    Series.objects.bulk_create(rows)
+    assert len(viewer.get("/api/v1/series/").json()["series"]) == 100
+    page = viewer.get("/api/v1/series/?limit=500").json()
+    assert len(page["series"]) == 500
+    assert len(viewer.get(page["next"]).json()["series"]) == 1
+    refused = viewer.get("/api/v1/series/?limit=501")
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "limit")
+    assert refused.json()["error"] == "limit='501' is not a number from 1 to 500."
 
 
 def test_csv_is_what_pandas_reads(viewer, contfut):
@@ -84,6 +145,17 @@ def test_trades_as_json(viewer, contfut, form):
     assert trades["date"][0] == "2020-01-01"
 
 
+def test_text_in_csv_runs_as_no_formula_and_other_forms_have_it_as_it_is(viewer, contfut):
+    contfut.trades.update(contract="@ES", reason="=1+1")
+    contfut.points.update(extra={"=1+1": "-x"})
+    trades = pd.read_csv(io.BytesIO(viewer.get(f"{POINTS}/trades.csv").content))
+    assert (set(trades.contract), set(trades.reason)) == ({"'@ES"}, {"'=1+1"})
+    assert trades.qty.dtype.kind in "fi"
+    points = pd.read_csv(io.BytesIO(viewer.get(f"{POINTS}.csv").content))
+    assert set(points["'=1+1"]) == {"'-x"}
+    assert set(viewer.get(f"{POINTS}/trades.json").json()["trades"]["contract"]) == {"@ES"}
+
+
 def test_trades_as_csv(viewer, contfut):
     frame = pd.read_csv(io.BytesIO(viewer.get(f"{POINTS}/trades.csv").content))
     assert list(frame.columns) == ["date", "contract", "qty", "price", "value", "leg", "reason"]
@@ -93,9 +165,9 @@ def test_trades_as_csv(viewer, contfut):
 @pytest.mark.parametrize(
     ("address", "parameter", "message"),
     [
-        ("?from=yesterday", "from", "from='yesterday' is not a date: write it as YYYY-MM-DD."),
+        ("?from=yesterday", "from", "from='yesterday' is not a date: write it as YYYY-MM-DD"),
         ("?to=2020-13-01", "to", "to='2020-13-01' is not a date"),
-        ("?from=2020-02-01&to=2020-01-01", "from", "from=2020-02-01 is after to=2020-01-01: swap them."),
+        ("?from=2020-02-01&to=2020-01-01", "to", "to=2020-01-01 is before from=2020-02-01: swap them."),
         ("?columns=exo,pnl", "columns", "has no column pnl; it has date, exo"),
         ("?form=2020-01-01", "form", "Unknown parameter 'form'; known here: from, to, columns."),
         ("/trades?from=2020-01-01", "from", "Unknown parameter 'from'; this address takes none."),
@@ -117,18 +189,75 @@ def test_an_unknown_series_is_said_in_json(viewer):
 def test_a_log_in_is_asked_for_in_json(client, contfut):
     response = client.get(f"{POINTS}.csv")
     assert response.status_code == 401
-    assert response.json()["error"] == "Send an API token as the header 'Authorization: Bearer exo_…' or log in."
+    sentence = (
+        "Send an API token as the header 'Authorization: Bearer exo_…', or as the password of HTTP Basic, or log in."
+    )
+    assert response.json()["error"] == sentence
+    assert [challenge.split()[0] for challenge in response["WWW-Authenticate"].split(", ")[:2]] == ["Bearer", "Basic"]
 
 
-def test_a_token_reads(client, vera, contfut):
-    token = Token(name="notebook", user=vera, scopes=[Scope.READ])
+@pytest.fixture
+def key(vera):
+    token = Token(name="notebook", user=vera, scopes=[Scope.READ, Scope.RUNS])
     key = token.new_key()
     token.save()
-    headers = {"Authorization": f"Bearer {key}"}
+    return key
+
+
+def basic(login: str) -> dict[str, str]:
+    return {"authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+def test_a_token_reads(client, key, contfut):
+    headers = {"authorization": f"Bearer {key}"}
     assert client.get(f"{POINTS}.csv", headers=headers).content.startswith(b"date,exo,")
-    token.scopes = [Scope.MARKET]
-    token.save()
+    Token.objects.update(scopes=[Scope.MARKET])
     assert client.get(f"{POINTS}.csv", headers=headers).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("document", ["README.md", "docs/api.md"])
+def test_the_lines_of_python_in_the_documents_read_a_series(live_server, key, contfut, document):
+    text = (ROOT / document).read_text()
+    (lines,) = [code for code in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S) if "import pandas" in code]
+    lines = re.sub(r'exoweb = "[^"]*"', f'exoweb = "{live_server.url}/api/v1"', lines).replace("exo_…", key)
+    names: dict = {}
+    exec(lines, names)
+    frames = {name: frame.reset_index() for name, frame in names.items() if isinstance(frame, pd.DataFrame)}
+    assert frames
+    first = {name: str(pd.Timestamp(frame.date[0]).date()) for name, frame in frames.items()}
+    assert set(first.values()) <= {"2020-01-01", "2020-01-06"}
+
+
+@pytest.mark.parametrize("user", ["", "vera", "Größe"])
+def test_a_token_reads_as_the_password_of_basic_whatever_the_user_name(client, key, contfut, user):
+    assert client.get(f"{POINTS}.csv", headers=basic(f"{user}:{key}")).content.startswith(b"date,exo,")
+    Token.objects.update(expires=timezone.now())
+    assert client.get(f"{POINTS}.csv", headers=basic(f"{user}:{key}")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("header", "excerpt"),
+    [
+        (basic("vera:vera-password"), "is an API token (exo_…) here, not that of the log-in"),
+        (basic("vera:exo_wrong"), "This API token is not known"),
+        (basic("exo_wrong"), "The Basic header is not 'user:password' in base64"),
+        ({"authorization": "Basic ***"}, "The Basic header is not 'user:password' in base64"),
+        ({"authorization": "Basic /w=="}, "The Basic header is not 'user:password' in base64"),
+        ({"authorization": "Digest x"}, "only 'Bearer exo_…' and, to read, Basic are understood"),
+    ],
+)
+def test_a_header_without_a_token_is_refused_with_the_reason_and_no_session_helps(viewer, contfut, header, excerpt):
+    response = viewer.get(f"{POINTS}.csv", headers=header)
+    assert response.status_code == 401
+    assert excerpt in response.json()["error"]
+
+
+def test_basic_writes_nothing_since_browsers_send_it_by_themselves(client, key, contfut):
+    response = client.post("/api/v1/runs/", {}, content_type="application/json", headers=basic(f"vera:{key}"))
+    assert response.status_code == 401
+    assert "to write, send the token as 'Authorization: Bearer exo_…'" in response.json()["error"]
+    assert response["WWW-Authenticate"] == 'Bearer realm="exoweb"'
 
 
 def test_writing_is_refused(viewer, contfut):

@@ -1,6 +1,12 @@
 """Series side by side."""
 
+import datetime as dt
+
 import pytest
+
+from exo_registry.models import Series
+from exo_registry.views.compare import MOST
+from tests.html import table, texts
 
 from .builders import make_series
 
@@ -21,8 +27,12 @@ def test_without_series_it_says_what_to_do(viewer, es):
 
 
 def test_series_keep_the_order_of_the_address_and_can_be_removed(viewer, two):
-    text = viewer.get("/compare/?s=ES_ContFut&s=CL_ContFut&s=ES_ContFut").text
-    assert "2 series" in text
+    answer = viewer.get("/compare/?s=ES_ContFut&s=CL_ContFut&s=ES_ContFut")
+    text = answer.text
+    assert [(line.series.name, line.line, line.without) for line in answer.context["chosen"]] == [
+        ("ES_ContFut", 1, "/compare/?s=CL_ContFut"),
+        ("CL_ContFut", 2, "/compare/?s=ES_ContFut"),
+    ]
     assert text.index('data-series="ES_ContFut" data-line="1"') < text.index('data-series="CL_ContFut" data-line="2"')
     assert 'href="/compare/?s=CL_ContFut" aria-label="Remove ES_ContFut"' in text
     assert "Each in its own currency (EUR, USD), not converted." in text
@@ -35,20 +45,45 @@ def test_an_unknown_name_suggests_the_nearest(viewer, two):
     assert '<a href="?s=ES_ContFut&amp;s=CL_ContFut">CL_ContFut</a>' in text
 
 
-def test_more_than_can_be_told_apart_are_left_out(viewer, es):
-    for i in range(7):
+@pytest.mark.parametrize(("count", "left_out"), [(6, []), (7, ["ES_E6"])])
+def test_more_than_can_be_told_apart_are_left_out(viewer, es, count, left_out):
+    for i in range(count):
         make_series(es, f"E{i}", points=5)
-    text = viewer.get("/compare/?" + "&".join(f"s=ES_E{i}" for i in range(7))).text
-    assert "Left out: ES_E6." in text
-    assert "At most 6 at a time" in text
+    query = "&".join(f"s=ES_E{i}" for i in range(count))
+    answer = viewer.get(f"/compare/?{query}")
+    assert MOST == 6
+    assert [line.series.name for line in answer.context["chosen"]] == [f"ES_E{i}" for i in range(6)]
+    assert [series.name for series in answer.context["left_out"]] == left_out
+    assert ("Left out: ES_E6." in answer.text) == bool(left_out)
+    assert len(viewer.get(f"/compare/statistics/?{query}").context["series"]) == 6
 
 
-def test_statistics_stand_side_by_side_over_the_common_sessions(viewer, two):
-    text = viewer.get("/compare/statistics/?s=ES_ContFut&s=CL_ContFut").text
-    assert "Since 2020-01-01, the first session that all of them have" in text
-    for part in ("Sharpe", "ES_ContFut", "CL_ContFut", "+548", "+398"):
-        assert part in text
+def side_by_side(viewer, query: str) -> dict[str, list[str]]:
+    """The figures of each series by their name."""
+    rows = [list(row.values()) for row in table(viewer.get(f"/compare/statistics/?{query}").text, "")]
+    return {name: figures for name, *figures in rows}
+
+
+def test_statistics_stand_side_by_side(viewer, two):
+    figures = side_by_side(viewer, "s=ES_ContFut&s=CL_ContFut")
+    assert figures["Profit"] == ["+548", "+398"]
+    assert figures["Trades"] == ["30", "20"]
+    assert len(figures["Sharpe"]) == 2
+    assert side_by_side(viewer, "s=CL_ContFut&s=ES_ContFut")["Profit"] == ["+398", "+548"]
     assert "No series with points" in viewer.get("/compare/statistics/?s=gone").text
+
+
+def test_a_comparison_starts_with_the_first_session_that_all_have(viewer, two):
+    """ES loses its first fifty points, so that CL is looked at from there, too; 1.5 a session."""
+    es = Series.objects.get(name="ES_ContFut")
+    start = es.points.order_by("date")[50].date
+    es.points.filter(date__lt=start).delete()
+    Series.objects.filter(pk=es.pk).update(first_date=start)
+    answer = viewer.get("/compare/statistics/?s=ES_ContFut&s=CL_ContFut")
+    assert answer.context["start"] == start > dt.date(2020, 1, 1)
+    assert [excerpt.partition(",")[0] for excerpt in texts(answer.text, "//p")] == [f"Since {start}"]
+    assert side_by_side(viewer, "s=ES_ContFut&s=CL_ContFut")["Profit"] == ["+548", "+225"]
+    assert side_by_side(viewer, "s=CL_ContFut")["Profit"] == ["+398"]
 
 
 def test_a_series_page_leads_here(viewer, contfut):

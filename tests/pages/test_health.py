@@ -25,4 +25,4 @@ def test_it_says_when_the_database_is_gone(client, monkeypatch):
 
     monkeypatch.setattr(connection, "cursor", refuse)
     answer = client.get("/healthz")
-    assert (answer.status_code, answer.content) == (503, b"no database\n")
+    assert (answer.status_code, answer.content) == (503, b"database unavailable\n")

@@ -5,11 +5,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from exo_registry import market_store
+from exo_registry import market
 from exo_registry.models import Run, Series
-from exo_registry.position import current
-from exo_registry.runs import plan, tasks
+from exo_registry.runs import plan, worker
+from exo_registry.series.position import current
 from exo_registry.views.payoff_plot import nice, plot
+from tests.html import columns, facts, tables, texts
 from tests.market.packs import small_pack, write_pack
 
 from .builders import make_series
@@ -21,10 +22,10 @@ COLLAR = {
 
 def hold(tmp_path, make_definition, name: str, legs: list[dict]) -> Series:
     """A series on the small market that holds the legs."""
-    market_store.import_pack(write_pack(tmp_path / "pack", small_pack()), activate=True)
+    market.import_pack(write_pack(tmp_path / "pack", small_pack()), activate=True)
     make_definition(name, "algorithms.fixed_legs.FixedLegs", parameters={"legs": legs})
     run = plan.start(plan.make_plan(start=dt.date(2020, 3, 2)), source=Run.Source.SHELL)
-    tasks.work(run.pk, run.steps.get().product_id)
+    worker.work(run.pk, run.steps.get().product_id)
     return Series.objects.get()
 
 
@@ -40,8 +41,23 @@ def test_the_page_asks_for_it_after_itself(viewer, cover):
 
 def test_the_block_has_holdings_greeks_totals_and_payoff(viewer, cover):
     text = viewer.get("/series/ES_Cover/position/").text
-    for part in ("C.ESH20.3050", "P.ESH20.3000", "3,002.25", "Total", "Delta <small>futures</small>", "Largest loss"):
-        assert part in text
+    assert columns(text, "Contract", "Leg", "Quantity", "Price points", "Value USD", "Delta futures") == [
+        ("F.ESH20", "F", "+1", "3,002.25", "150,112", "+1.000"),
+        ("C.ESH20.3050", "C[1]", "−1", "42.1339", "−2,107", "−0.391"),
+        ("P.ESH20.3000", "P[0]", "+1", "61.5088", "3,075", "−0.484"),
+    ]
+    assert columns(text, "Contract", "Open profit USD") == [
+        ("F.ESH20", "+50"),
+        ("C.ESH20.3050", "+73"),
+        ("P.ESH20.3000", "−120"),
+    ]
+    total = texts(text, "//tfoot//th | //tfoot//td")
+    assert total[:5] == ["Total", "151,081", "+3", "", "+0.125"]
+    figures = facts(text)
+    assert figures["Open profit, USD"] == "+3"
+    assert figures["Largest profit at expiry"] == "+1,422 at price 3,050.00"
+    assert figures["Largest loss at expiry"] == "−1,078 at price 3,000.00"
+    assert figures["Break-even at expiry"] == "3,021.57"
     assert text.count("<polyline") == 2
     assert " style=" not in text
     assert "nan" not in text
@@ -50,21 +66,24 @@ def test_the_block_has_holdings_greeks_totals_and_payoff(viewer, cover):
 def test_a_what_if_changes_what_is_shown(viewer, cover):
     now = viewer.get("/series/ES_Cover/payoff/").text
     then = viewer.get("/series/ES_Cover/payoff/?price=-30&vol=5&days=3").text
-    assert "Open profit" in now
-    assert "Profit then" in then
+    assert facts(now)["Open profit, USD"] == "+3"
+    assert "Change" not in facts(now)
+    figures = facts(then)
+    assert (figures["Profit then, USD"], figures["Change"], figures["Delta then"]) == ("−160", "−163", "+0.112")
+    assert tables(now) != tables(then)
     assert "3 days after 2020-03-04, volatility +5.0" in then
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "excerpt"),
     [
         ("days=-1", "Days ahead: Ensure this value is greater than or equal to 0."),
         ("price=x", "Price shift: Enter a number."),
         ("vol=nan", "Volatility shift: Enter a number."),
     ],
 )
-def test_what_makes_no_sense_is_said_in_words(viewer, cover, query, words):
-    assert words in viewer.get(f"/series/ES_Cover/payoff/?{query}").text
+def test_what_makes_no_sense_is_said_in_words(viewer, cover, query, excerpt):
+    assert excerpt in viewer.get(f"/series/ES_Cover/payoff/?{query}").text
 
 
 def test_a_profit_without_bound_says_so(viewer, tmp_path, make_definition):
@@ -84,7 +103,7 @@ def test_flat_gone_and_never_computed_are_said_in_words(viewer, cover):
     cover.save()
     assert "Flat after 2020-03-04" in viewer.get(address).text
     Series.objects.update(state=None)
-    assert "Never computed" in viewer.get(address).text
+    assert "never computed" in viewer.get(address).text
 
 
 def test_the_plot_keeps_within_its_box(cover):
@@ -115,13 +134,18 @@ def test_the_api_has_the_same_as_json(viewer, cover):
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
-    [("days=-1", "looks ahead"), ("price=x", "is not a number"), ("vol=inf", "is not a number"), ("date=1", "Unknown")],
+    ("query", "excerpt"),
+    [
+        ("days=-1", "days='-1' is not a number from 0 to 3,653."),
+        ("price=x", "is not a number"),
+        ("vol=inf", "is not a number"),
+        ("date=1", "Unknown"),
+    ],
 )
-def test_the_api_refuses_what_makes_no_sense(viewer, cover, query, words):
+def test_the_api_refuses_what_makes_no_sense(viewer, cover, query, excerpt):
     answer = viewer.get(f"/api/v1/series/ES_Cover/position?{query}")
     assert answer.status_code == 400
-    assert words in answer.json()["error"]
+    assert excerpt in answer.json()["error"]
 
 
 def test_the_api_says_why_there_is_no_position(viewer, client, cover):

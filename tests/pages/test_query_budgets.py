@@ -44,9 +44,9 @@ def test_a_page_keeps_its_budget(viewer, make_product, page):
 def test_two_hundred_series_cost_as_many_queries_as_one(viewer, make_product, page):
     fill(make_product, 1, 1)
     viewer.get(page)
-    one = queries(viewer, page)
+    queries_of_one = queries(viewer, page)
     for i in range(1, 21):
         product = make_product(f"P{i}")
         for j in range(10):
             make_series(product, f"E{j}", points=2)
-    assert queries(viewer, page) == one
+    assert queries(viewer, page) == queries_of_one

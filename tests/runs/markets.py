@@ -5,7 +5,7 @@ import datetime as dt
 import itertools
 from pathlib import Path
 
-from exo_registry import market_store
+from exo_registry import market
 
 DAY = dt.timedelta(days=1)
 
@@ -52,7 +52,7 @@ def import_bars(folder: Path, symbol: str, days: list[dt.date], *, change: dict[
         if expiry - 100 * DAY <= day <= expiry
     ]
     _write(folder / "contracts_bars.csv", ["contractname", "datetime", "close"], bars)
-    market_store.import_pack(folder)
+    market.import_pack(folder)
 
 
 def _write(path: Path, header: list[str], rows: list[list[object]]) -> None:

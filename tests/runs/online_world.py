@@ -17,10 +17,11 @@ import pyarrow as pa
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from exo_registry import market_store
-from exo_registry.calendars import calendar_of, decision_instant, expected_sessions
+from exo_registry.definitions import sync_series
+from exo_registry.market import import_tables
+from exo_registry.market.calendars import calendar_of, decision_instant, expected_sessions
 from exo_registry.models import Definition, Event, Feed, Product, Run, Series, Step
-from exo_registry.runs import online, plan, tasks
+from exo_registry.runs import online, plan, worker
 
 DAY, HOUR, MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
 HISTORY = 130  # days of data before the first simulated day
@@ -183,6 +184,7 @@ class World:
         if collars:
             collar = Definition.objects.create(name="CollarBW", algorithm="algorithms.collar.BrokenWingCollar")
             collar.products.set(collars)
+        sync_series()
         for market in self.markets.values():
             old = [day for day in market.sessions if day < self.first]
             market.sessions = [day for day in market.sessions if day >= self.first]
@@ -197,7 +199,7 @@ class World:
             plan.make_plan(start=self.first - HISTORY // 2 * DAY, until=self.first - DAY), source=Run.Source.SHELL
         )
         for market in self.markets.values():
-            tasks.work(backfill.pk, market.product.pk)
+            worker.work(backfill.pk, market.product.pk)
         backfill.refresh_from_db()
         assert backfill.status == "done"
         self.held = {series.pk: self._held(series) for series in Series.objects.all()}
@@ -302,7 +304,7 @@ class World:
             if rows is not None:
                 report = self._import(rows)
                 if report is not None:
-                    online.ring(None, report, now=now)
+                    online.enqueue_imported(None, report, now=now)
             else:
                 online.tick(now)
                 self.tally.ticks += 1
@@ -331,7 +333,7 @@ class World:
         self.tally.imports += 1
         for name in self.history if hasattr(self, "history") else ():
             self.history[name] += rows.get(name, [])
-        report = market_store.import_tables(tables, source="feed")
+        report = import_tables(tables, source="feed")
         return report if report.changed_anything else None
 
     def _work(self, now: dt.datetime) -> None:
@@ -346,8 +348,8 @@ class World:
                 if task["func"] == online.CATCH_UP:
                     online.catch_up(*task["args"], now=now)
                 else:
-                    assert task["func"] == tasks.WORK
-                    tasks.work(*task["args"])
+                    assert task["func"] == worker.WORK
+                    worker.work(*task["args"])
             self.tally.tasks += 1
             worked = True
         if worked:
@@ -414,13 +416,13 @@ class World:
             for row in self.history["contracts_bars"]:
                 if row["contractname"] in mine:
                     kept[row["contractname"], row["datetime"]] = row
-            report = market_store.import_tables(
+            report = import_tables(
                 {"contracts_bars": pa.Table.from_pylist(list(kept.values()))}, source="all of it again"
             )
             assert not report.changed_anything
         again = plan.start(plan.make_plan(mode=Run.Mode.RESET), source=Run.Source.SHELL)
         for product in again.steps.values_list("product", flat=True).distinct():
-            tasks.work(again.pk, product)
+            worker.work(again.pk, product)
         again.refresh_from_db()
         assert again.status == "done"
         return sum(again.steps.values_list("rows_written", flat=True))

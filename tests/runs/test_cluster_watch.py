@@ -12,11 +12,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from exo_registry import cluster_watch, clusters, notify
-from exo_registry.cluster_watch import ClusterWatch
-from exo_registry.clusters import Cluster, Unreachable
 from exo_registry.models import Event, NotifierState, Run, Step
+from exo_registry.operations import notifications
 from exo_registry.runs import lease, plan
+from exo_registry.workers import heartbeats, watchdog
+from exo_registry.workers.heartbeats import Cluster, Unreachable
+from exo_registry.workers.watchdog import ClusterWatch
 
 from .conftest import START
 
@@ -33,7 +34,7 @@ class World:
         self.clock, self.beat, self.queued = 1000.0, timezone.now(), 0
         self.waiting = self.unsaved = 0
         self.workers = WORKERS
-        self.tasks: dict[int, clusters.Task] = {}
+        self.tasks: dict[int, heartbeats.Task] = {}
         self.silent = self.away = False
 
     def clusters(self) -> list[Cluster]:
@@ -51,10 +52,10 @@ class World:
 @pytest.fixture
 def world(monkeypatch) -> World:
     world = World()
-    monkeypatch.setattr(clusters, "clusters", world.clusters)
-    monkeypatch.setattr(clusters, "queue_depth", lambda name: world.queued)
-    monkeypatch.setattr(cluster_watch, "close_old_connections", lambda: None)
-    monkeypatch.setattr(cluster_watch.time, "monotonic", lambda: world.clock)
+    monkeypatch.setattr(heartbeats, "clusters", world.clusters)
+    monkeypatch.setattr(heartbeats, "queue_depth", lambda name: world.queued)
+    monkeypatch.setattr(watchdog, "close_old_connections", lambda: None)
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: world.clock)
     return world
 
 
@@ -78,13 +79,13 @@ def test_a_cluster_without_work_is_left_alone(watch, world):
 
 def test_tasks_that_wait_for_busy_workers_are_no_trouble(watch, world):
     world.queued, world.waiting = 30, 2
-    world.tasks = {pid: clusters.Task("import", timezone.now()) for pid in WORKERS}
+    world.tasks = {pid: heartbeats.Task("import", timezone.now()) for pid in WORKERS}
     assert look(watch, world, 600) is None
 
 
 def test_tasks_that_wait_although_workers_are_idle_are(watch, world):
     world.waiting = 2
-    world.tasks = {WORKERS[0]: clusters.Task("import", timezone.now())}
+    world.tasks = {WORKERS[0]: heartbeats.Task("import", timezone.now())}
     assert look(watch, world, 12) is None
     assert look(watch, world, 30) == "is stuck: 2 tasks wait while 1 of 2 workers are idle"
 
@@ -101,9 +102,9 @@ def test_a_worker_that_holds_a_lease_is_busy_whatever_the_cache_forgot(watch, wo
     run = plan.start(plan.make_plan(start=START), source=Run.Source.SHELL)
     lease.claim(run.steps.get())
     run.steps.update(worker=f"{HOST}:{WORKERS[0]}", lease_until=timezone.now() + dt.timedelta(hours=1))
-    monkeypatch.setattr(cluster_watch, "_is_running", lambda pid: True)
+    monkeypatch.setattr(watchdog, "_is_running", lambda pid: True)
     world.waiting = 1
-    world.tasks = {WORKERS[1]: clusters.Task("import", timezone.now())}
+    world.tasks = {WORKERS[1]: heartbeats.Task("import", timezone.now())}
     assert look(watch, world, 60) is None
 
 
@@ -111,12 +112,33 @@ def test_silence_is_trouble(watch, world):
     assert look(watch, world, 10) is None
     world.silent = True
     assert look(watch, world, 51) is None
-    assert look(watch, world, 30).startswith("is stuck: no sign of life for 6")
+    assert look(watch, world, 30).startswith("is stuck: no heartbeat for 6")
 
 
 def test_results_that_pile_up_are_trouble(watch, world):
     world.unsaved = 3
     assert look(watch, world, 60) == "is stuck: 3 results are not stored"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "limit"), [({"waiting": 1}, 15), ({"unsaved": 1}, 30), ({"silent": True}, 60)], ids=str
+)
+def test_it_is_stuck_after_more_seconds_than_the_limit_and_not_before(watch, world, trouble, limit):
+    vars(world).update(trouble)
+    assert watch.check(PID) is None
+    world.pass_time(limit)
+    assert watch.check(PID) is None
+    world.pass_time(3)  # the next look
+    assert watch.check(PID).startswith("is stuck")
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(300, 1), (301, 2)])
+def test_it_is_well_again_after_five_minutes(watch, world, seconds, count):
+    watch.check(PID)
+    watch.started_again("is stuck: no heartbeat for 61 s")
+    world.pass_time(seconds)
+    watch.check(PID)
+    assert Event.objects.filter(kind="worker").count() == count
 
 
 def test_a_cache_that_is_away_is_not_the_clusters_fault(watch, world):
@@ -145,10 +167,17 @@ def step(es, contfut) -> Step:
     return run.steps.get()
 
 
-def test_the_step_of_a_process_that_is_gone_is_freed_at_once(watch, world, step):
+@pytest.mark.parametrize("before_the_first_look", [True, False])
+def test_the_step_of_a_process_that_is_gone_is_freed_at_once(watch, world, step, before_the_first_look):
+    """It counts against the step, unless the process went down before this watcher came: with everything else."""
+    if not before_the_first_look:
+        Step.objects.update(worker=f"{HOST}:{os.getpid()}")
+        watch.check(PID)
+        world.pass_time(3)
+        Step.objects.update(worker=step.worker)
     watch.check(PID)
     step.refresh_from_db()
-    assert (step.status, step.faults) == ("waiting", 1)
+    assert (step.status, step.faults) == ("waiting", 0 if before_the_first_look else 1)
     assert f"worker {step.worker} is gone; to be computed again" in Event.objects.get(step=step).message
 
 
@@ -164,7 +193,7 @@ def test_a_worker_that_hangs_in_a_session_is_ended(watch, world, settings):
     hung = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         world.workers = (hung.pid, WORKERS[1])
-        world.tasks = {hung.pid: clusters.Task("run 7 ES", timezone.now(), is_run=True)}
+        world.tasks = {hung.pid: heartbeats.Task("run 7 ES", timezone.now(), is_run=True)}
         assert look(watch, world, settings.STEP_LEASE) is None
         assert hung.poll() is None
         assert look(watch, world, 12) is None
@@ -172,51 +201,53 @@ def test_a_worker_that_hangs_in_a_session_is_ended(watch, world, settings):
     finally:
         hung.kill()
         hung.wait()
-    assert "hung in run 7 ES and was ended" in Event.objects.get(kind="run").message
+    assert "hung in run 7 ES and was killed" in Event.objects.get(kind="run").message
 
 
 def test_a_restart_frees_steps_without_blame_rings_and_is_told(watch, world, step, monkeypatch):
-    monkeypatch.setattr(cluster_watch, "_is_running", lambda pid: True)
+    monkeypatch.setattr(watchdog, "_is_running", lambda pid: True)
     watch.check(PID)
     watch.started_again("is stuck: 2 tasks wait while 1 of 2 workers are idle")
     step.refresh_from_db()
     assert (step.status, step.faults) == ("waiting", 0)
-    told = Event.objects.get(kind="worker")
-    assert told.level == "error"
-    assert told.message == (
+    event = Event.objects.get(kind="worker")
+    assert event.level == "error"
+    assert event.message == (
         f"The backfill cluster on {HOST} (process {PID}) is stuck: 2 tasks wait while 1 of 2 workers are idle; "
-        "it was started again."
+        "it was restarted."
     )
-    assert Event.objects.filter(message__contains="its task is sent again").count() == 1
+    assert Event.objects.filter(message__contains="requeued.").count() == 1
 
 
 def test_people_are_notified_of_a_stuck_cluster_and_that_it_is_over(watch, world, settings, monkeypatch):
     settings.NOTIFY_URLS = ["json://localhost"]
     sent = []
-    monkeypatch.setattr(notify, "send", lambda title, body: sent.append((title, body)) or notify.Sent(1, []))
+    monkeypatch.setattr(
+        notifications, "send", lambda title, body: sent.append((title, body)) or notifications.Sent(1, [])
+    )
     watch.check(PID)
-    watch.started_again("is stuck: no sign of life for 61 s")
-    later = timezone.now() + notify.GATHER * 2
-    notify.send_digest(later)
+    watch.started_again("is stuck: no heartbeat for 61 s")
+    later = timezone.now() + notifications.GATHER * 2
+    notifications.send_digest(later)
     assert "is stuck" in sent[-1][1]
     assert look(watch, world, 330) is None
-    assert "has been well for 5 minutes" in Event.objects.filter(kind="worker").latest("pk").message
+    assert "has had no problems for 5 minutes" in Event.objects.filter(kind="worker").latest("pk").message
     NotifierState.objects.update(lease_until=None)
-    notify.send_digest(later + notify.SHORTEST * 2)
+    notifications.send_digest(later + notifications.SHORTEST * 2)
     assert "recovered" in sent[-1][0]
 
 
 def test_what_cannot_be_told_now_is_told_later(watch, world, monkeypatch):
-    record = cluster_watch.events.record
+    record = watchdog.event_log.record
 
     def refuse(*_args, **_more):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(cluster_watch.events, "record", refuse)
+    monkeypatch.setattr(watchdog.event_log, "record", refuse)
     watch.check(PID)
-    watch.started_again("stopped with exit status 0")
+    watch.started_again("stopped with exit status 1")
     assert not Event.objects.exists()
-    monkeypatch.setattr(cluster_watch.events, "record", record)
+    monkeypatch.setattr(watchdog.event_log, "record", record)
     look(watch, world, 6)
     assert Event.objects.get(kind="worker").level == "warning"
 

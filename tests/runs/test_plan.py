@@ -7,7 +7,7 @@ import pytest
 from exo_registry.models import Gap, Point, Run, Series, Step
 from exo_registry.runs import plan
 
-from .conftest import DAYS, START
+from .conftest import DAYS, START, without_date
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def only(planned: plan.Plan) -> plan.PlanItem:
 
 def test_a_first_backfill_takes_all_sessions_from_its_date(es, contfut):
     item = only(plan.make_plan(start=DAYS[10]))
-    assert (item.action, item.sessions, item.first, item.last) == ("rebuild", 90, DAYS[10], DAYS[99])
+    assert (item.action, item.sessions, item.first, item.last) == ("backfill", 90, DAYS[10], DAYS[99])
     assert item.reason == "first backfill"
 
 
@@ -72,7 +72,17 @@ def test_a_later_start_changes_nothing(es, contfut, compute):
     assert only(plan.make_plan(start=DAYS[30])).action == "skip"
 
 
-def test_a_hole_is_mended_by_a_rebuild(es, contfut, compute):
+def test_a_hole_is_filled_by_a_rebuild(make_product, contfut, compute, bars):
+    make_product("ES")
+    bars("ES", [*DAYS[:40], *DAYS[41:100]])
+    compute(start=START)
+    bars("ES", DAYS[:100])
+    item = only(plan.make_plan())
+    assert (item.action, item.sessions) == ("rebuild", 100)
+    assert item.reason.startswith(f"a hole: 99 of 100 sessions up to {DAYS[99]} are stored; stale: market data")
+
+
+def test_points_that_somebody_deleted_are_computed_again(es, contfut, compute):
     compute(start=START)
     Point.objects.filter(date=DAYS[40]).delete()
     item = only(plan.make_plan())
@@ -89,7 +99,7 @@ def test_a_reset_takes_everything(es, contfut, compute):
 def stale_reasons(mode=Run.Mode.STALE) -> str:
     item = only(plan.make_plan(mode=mode))
     assert item.action == ("rebuild" if mode == Run.Mode.STALE else "skip")
-    return item.reason
+    return without_date(item.reason)
 
 
 def test_changed_parameters(es, make_definition, compute):
@@ -99,15 +109,15 @@ def test_changed_parameters(es, make_definition, compute):
     compute(start=START)
     definition.parameters = {"legs": [{"right": "F", "qty": 2}]}
     definition.save()
-    assert stale_reasons() == "stale: parameters changed (legs)"
-    assert stale_reasons(Run.Mode.MISSING) == "stale, left as it is: parameters changed (legs)"
+    assert stale_reasons() == "stale: legs[0].qty 1.0 → 2.0"
+    assert stale_reasons(Run.Mode.MISSING) == "stale, left as it is: legs[0].qty 1.0 → 2.0"
 
 
 def test_changed_product_rules(es, contfut, compute):
     compute(start=START)
     es.cost_future = 1.5
     es.save()
-    assert stale_reasons() == "stale: product rules changed (cost_future)"
+    assert stale_reasons() == "stale: cost_future 0.0 → 1.5"
 
 
 def test_costs_of_the_definition_come_before_the_product_s(es, contfut, compute):
@@ -117,7 +127,7 @@ def test_costs_of_the_definition_come_before_the_product_s(es, contfut, compute)
     assert Point.objects.order_by("date").first().costs == 1.5
     contfut.cost_future = 0.0
     contfut.save()
-    assert stale_reasons() == "stale: product rules changed (cost_future)"
+    assert stale_reasons() == "stale: cost_future 1.5 → 0.0"
     compute(mode=Run.Mode.STALE)
     assert not Point.objects.exclude(costs=0.0).exists()
 
@@ -125,7 +135,7 @@ def test_costs_of_the_definition_come_before_the_product_s(es, contfut, compute)
 def test_changed_code(es, contfut, compute):
     compute(start=START)
     Series.objects.update(algorithm_hash="another")
-    assert stale_reasons() == "stale: algorithm code changed"
+    assert stale_reasons() == "stale: algorithm code changed (modules not recorded)"
 
 
 def test_corrected_market_data(es, contfut, compute, bars):
@@ -174,7 +184,7 @@ def test_a_series_recomputed_makes_its_readers_stale(es, contfut, make_definitio
     compute(start=START)
     Series.objects.filter(name="ES_ContFut").update(generation=7)
     items = {item.series.name: item for item in plan.make_plan(mode=Run.Mode.STALE).items}
-    assert items["ES_AIchi"].reason == "stale: ES_ContFut, which it reads, was recomputed"
+    assert without_date(items["ES_AIchi"].reason) == "stale: ES_ContFut, which it reads, was recomputed"
 
 
 def test_no_series_goes_past_what_it_reads(es, contfut, make_definition, compute):
@@ -265,3 +275,16 @@ def test_gaps_count_as_sessions_tried(es, contfut, compute):
     Gap.objects.create(series_id=point.series_id, date=point.date, reason="no quote")
     Point.objects.filter(date=DAYS[50]).delete()
     assert only(plan.make_plan()).action == "skip"
+
+
+def test_a_run_whose_rival_ends_at_that_moment_is_started_after_all(es, contfut, compute, monkeypatch):
+    planned = plan.make_plan(start=START)
+    rival = plan.start(planned, source=Run.Source.SHELL)
+    real = plan.raise_if_active
+
+    def end_rival_first(series):
+        rival.steps.update(status="cancelled")
+        real(series)
+
+    monkeypatch.setattr(plan, "raise_if_active", end_rival_first)
+    assert plan.start(planned, source=Run.Source.SHELL).steps.count() == 1

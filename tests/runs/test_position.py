@@ -6,10 +6,11 @@ import math
 
 import pytest
 
-from algorithms.engine import analytics
-from algorithms.engine.analytics import WhatIf
-from exo_registry import market_store, performance, position
+from algorithms.analysis import payoff
+from algorithms.analysis.valuation import WhatIf
+from exo_registry import market
 from exo_registry.models import Gap, Product, Series
+from exo_registry.series import performance, position
 from tests.market.packs import changed, small_pack, write_pack
 from tests.runs import markets
 
@@ -25,7 +26,7 @@ def load(db, tmp_path):
 
     def load(tables=None):
         folder = write_pack(tmp_path / f"pack{next(numbers)}", tables or small_pack())
-        market_store.import_pack(folder, activate=True)
+        market.import_pack(folder, activate=True)
 
     return load
 
@@ -41,9 +42,9 @@ def series(load, make_definition, compute):
 
 
 def test_rows_add_up_to_the_last_point(series):
-    found = position.current(series)
-    assert (found.series, found.currency, found.date) == ("ES_Cover", "USD", LAST)
-    rows = found.as_dict()["rows"]
+    held = position.current(series)
+    assert (held.series, held.currency, held.date) == ("ES_Cover", "USD", LAST)
+    rows = held.as_dict()["rows"]
     assert [(row["contract"], row["qty"], row["strike"]) for row in rows] == [
         ("F.ESH20", 1.0, None),
         ("C.ESH20.3050", -1.0, 3050.0),
@@ -54,25 +55,25 @@ def test_rows_add_up_to_the_last_point(series):
     assert rows[0]["profit"] == 50.0
     assert (rows[1]["volatility"], rows[1]["days"], rows[1]["expiry"]) == (0.25, 16, "2020-03-20")
     point = series.points.get(date=LAST)
-    assert found.exo == pytest.approx(point.exo, abs=1e-9)
-    assert found.now.position.delta == pytest.approx(point.delta, abs=1e-12)
-    assert found.as_dict()["total"]["profit"] == pytest.approx(sum(row["profit"] for row in rows))
+    assert held.exo == pytest.approx(point.exo, abs=1e-9)
+    assert held.now.position.delta == pytest.approx(point.delta, abs=1e-12)
+    assert held.as_dict()["total"]["profit"] == pytest.approx(sum(row["profit"] for row in rows))
 
 
 def test_a_collar_is_bounded_and_has_a_payoff(series):
-    found = position.current(series)
-    assert found.extremes.highest is not None
-    assert found.extremes.highest - found.extremes.lowest == pytest.approx(50 * 50.0)  # the strikes are 50 apart
-    assert len(found.break_evens) == 1
-    assert len(found.payoff.prices) == len(found.payoff.at_expiry) == len(found.payoff.at_day)
-    assert found.payoff.at_expiry[0] == pytest.approx(found.extremes.lowest)
+    held = position.current(series)
+    assert held.extremes.highest is not None
+    assert held.extremes.highest - held.extremes.lowest == pytest.approx(50 * 50.0)  # the strikes are 50 apart
+    assert len(held.break_evens) == 1
+    assert len(held.payoff.prices) == len(held.payoff.at_expiry) == len(held.payoff.at_day)
+    assert held.payoff.at_expiry[0] == pytest.approx(held.extremes.lowest)
 
 
 def test_a_what_if_moves_the_position_and_leaves_now(series):
     now = position.current(series)
     moved = position.current(series, WhatIf(price=-30.0, vol=0.05, days=3))
     assert moved.now == now.now
-    curve = analytics.profit(now.snapshot, now.snapshot.price - 30.0, days=3, vol=0.05)
+    curve = payoff.profit(now.snapshot, now.snapshot.price - 30.0, days=3, vol=0.05)
     assert moved.after.profit == pytest.approx(float(curve))
     assert moved.after.profit != pytest.approx(now.now.profit)
 
@@ -90,10 +91,10 @@ def test_a_series_never_computed_has_no_position(load, make_definition, es):
 
 def test_a_flat_series(series):
     series.state = series.state | {"holdings": []}
-    found = position.current(series)
-    assert found.is_flat
-    assert found.as_dict()["rows"] == []
-    assert found.as_dict()["price"] is None
+    held = position.current(series)
+    assert held.is_flat
+    assert held.as_dict()["rows"] == []
+    assert held.as_dict()["price"] is None
 
 
 def test_after_an_import_it_is_valued_anew(series, load):
@@ -118,19 +119,19 @@ def test_what_is_gone_from_the_market_data_is_named(series):
 
 
 def test_statistics_of_a_stored_series(series):
-    found = performance.series_performance(series)
-    assert (found.points, found.gaps, found.first, found.last) == (2, 1, dt.date(2020, 3, 3), LAST)
-    assert found.capital == 3001.25 * 50
-    assert found.profit == pytest.approx(series.last_exo)
-    assert found.total_return == pytest.approx(series.last_exo / (3001.25 * 50))
-    assert (found.trades, found.contracts_traded, found.in_market) == (3, 3.0, 1.0)
-    assert found.sharpe is None
+    figures = performance.series_performance(series)
+    assert (figures.points, figures.gaps, figures.first, figures.last) == (2, 1, dt.date(2020, 3, 3), LAST)
+    assert figures.capital == 3001.25 * 50
+    assert figures.profit == pytest.approx(series.last_exo)
+    assert figures.total_return == pytest.approx(series.last_exo / (3001.25 * 50))
+    assert (figures.trades, figures.contracts_traded, figures.in_market) == (3, 3.0, 1.0)
+    assert figures.sharpe is None
 
 
 def test_a_declared_capital_counts(series):
-    found = performance.series_performance(series, capital=10_000.0)
-    assert found.capital == 10_000.0
-    assert found.total_return == pytest.approx(series.last_exo / 10_000.0)
+    figures = performance.series_performance(series, capital=10_000.0)
+    assert figures.capital == 10_000.0
+    assert figures.total_return == pytest.approx(series.last_exo / 10_000.0)
 
 
 def test_gaps_are_those_stored(series):
@@ -139,9 +140,10 @@ def test_gaps_are_those_stored(series):
 
 
 def test_a_series_never_computed_has_no_statistics(es, make_definition):
-    series = Series.objects.create(definition=make_definition("Other"), product=es, name="ES_Other")
-    found = performance.series_performance(series)
-    assert (found.points, found.profit, found.capital, found.months) == (0, None, None, [])
+    make_definition("Other")
+    series = Series.objects.get(name="ES_Other")
+    figures = performance.series_performance(series)
+    assert (figures.points, figures.profit, figures.capital, figures.months) == (0, None, None, [])
 
 
 def test_future_prices_are_the_active_futures(series):

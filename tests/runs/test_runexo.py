@@ -1,11 +1,16 @@
 """The command runexo: what it does, says and returns."""
 
+import contextlib
+import logging
+import signal
+
 import pytest
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
+from exo_registry.management.foreground import quiet_log
 from exo_registry.models import Point, Run, Series
-from exo_registry.runs import plan, tasks
+from exo_registry.runs import plan, worker
 
 from .conftest import DAYS, START
 
@@ -63,7 +68,10 @@ def test_one_refused_and_the_others_computed(es, contfut, make_definition, bars,
         (["EX"], "There is no product 'EX'. Did you mean ES?"),
         (["es"], "There is no product 'es'. Did you mean ES?"),
         (["-E", "Contfut"], "There is no EXO definition 'Contfut'. Did you mean ContFut?"),
-        (["-B", "2020-01-10", "--until", "2020-01-09"], "--until 2020-01-09 is before -B 2020-01-10."),
+        (
+            ["-B", "2020-01-10", "--until", "2020-01-09"],
+            "--until: 2020-01-09 is before the first session asked for, 2020-01-10. Swap them.",
+        ),
         (["--reset", "--stale"], "--reset computes stale series as well: leave --stale out."),
         (["-B", "01.02.2020"], "'01.02.2020' is not a date: write it as YYYY-MM-DD"),
     ],
@@ -128,12 +136,46 @@ def test_an_interrupt_cancels_the_run(es, contfut, monkeypatch):
     def interrupt(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tasks, "compute", interrupt)
+    monkeypatch.setattr(worker, "compute", interrupt)
     assert status("-B", str(START)) == 1
     assert Run.objects.get().status == "cancelled"
+
+
+class InterruptedAtItsEnd:
+    """Python drops what is raised in a destructor."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_a_destructor_swallows_cancels_the_run_all_the_same(es, contfut, monkeypatch):
+    real = worker.compute
+
+    def compute(*arguments):
+        InterruptedAtItsEnd()
+        return real(*arguments)
+
+    monkeypatch.setattr(worker, "compute", compute)
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
+    assert status("-B", str(START)) == 1
+    assert Run.objects.get().status == "cancelled"
+    assert not Point.objects.exists()
 
 
 def test_verbose_tells_where_the_time_went(es, contfut, capsys):
     status("-B", str(START), "-v", "2")
     out = capsys.readouterr().out
     assert all(stage in out for stage in ("Time: plan", "load", "compute", "store"))
+
+
+def test_the_process_logs_again_after_overlapping_runs(caplog):
+    """Two calls in threads of one process begin and end in any order; none leaves the log silent."""
+    logger = logging.getLogger("exo_registry.anything")
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    first.enter_context(quiet_log(True))
+    second.enter_context(quiet_log(True))
+    first.close()
+    logger.error("while the second one runs")
+    second.close()
+    logger.error("after both")
+    assert caplog.messages == ["after both"]

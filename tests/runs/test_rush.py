@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
+from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Product, Run, Scope, Series, Step, Token
 from exo_registry.models.run import ACTIVE
-from exo_registry.registry import sync_series
-from exo_registry.runs import tasks
+from exo_registry.runs import worker
 
 from .conftest import START
 from .test_work import ICHIMOKU, LEGS
@@ -57,7 +57,7 @@ def ways(root, es) -> list[Callable[[list[str]], str]]:
 
     def api(exos: list[str]) -> str:
         headers = {"Authorization": f"Bearer {key}"}
-        body = json.dumps({"exos": exos, "start": str(START)})
+        body = json.dumps({"definitions": exos, "start": str(START)})
         return seen(Client().post("/api/v1/runs/", body, content_type="application/json", headers=headers))
 
     def shell(exos: list[str]) -> str:
@@ -98,6 +98,6 @@ def test_each_series_gets_one_run_and_everybody_a_clear_answer(choices, ways, es
     assert len(refused) == PEOPLE - Run.objects.count(), answers
     for run in Run.objects.all():
         for product in Product.objects.all():
-            tasks.work(run.pk, product.pk)
+            worker.work(run.pk, product.pk)
     assert set(Run.objects.values_list("status", flat=True)) == {"done"}
     assert set(Series.objects.filter(name__in=active).values_list("points_count", flat=True)) == {100}

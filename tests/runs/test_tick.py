@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
+import time_machine
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from exo_registry import market_store
+from exo_registry import market
 from exo_registry.models import Event, Feed, Point, Run, Series, Status, Step
-from exo_registry.runs import control, due, freshness, online, plan, tasks
+from exo_registry.runs import control, due, online, plan, worker
+from exo_registry.series.assessment import assess_series
 
 from .conftest import DAYS, START, rows
 from .markets import price
@@ -45,7 +47,7 @@ def work_queue(now: dt.datetime) -> list[str]:
         if task["func"] == online.CATCH_UP:
             online.catch_up(*task["args"], now=now)
         else:
-            tasks.work(*task["args"])
+            worker.work(*task["args"])
         done.append(task["func"].rpartition(".")[2])
     return done
 
@@ -63,7 +65,7 @@ def send(day: dt.date, clock: str = "", change: float = 0.0) -> None:
     moment = f"{day}T{clock}:00+00:00" if clock else day.isoformat()
     month = 6 if day < dt.date(2020, 6, 18) else 7
     bar = {"contractname": f"ES2020{month:02}", "datetime": moment, "close": price(day, month) + change}
-    market_store.import_tables({"contracts_bars": pa.Table.from_pylist([bar])}, source="feed")
+    market.import_tables({"contracts_bars": pa.Table.from_pylist([bar])}, source="feed")
 
 
 def reached() -> dt.date:
@@ -112,7 +114,7 @@ def test_dependencies_are_computed_first(fed, make_definition, compute, tick):
 )
 def test_half_days_and_the_change_of_clocks(es, contfut, compute, bars, tick, day, decision):
     compute(start=START)
-    bars("ES", [*(one for one in DAYS[100:] if one < day), day])
+    bars("ES", [*(date for date in DAYS[100:] if date < day), day])
     assert tick(decision - MINUTE) == []
     assert [run.until for run in tick(decision)] == [day]
 
@@ -135,12 +137,26 @@ def test_a_bar_of_the_morning_is_not_the_session_s_price(fed, tick):
     assert tick(DECISION + 41 * MINUTE) == []
 
 
+@pytest.mark.parametrize(("clock", "computed"), [("19:15", True), ("19:14", False)])
+def test_a_bar_is_the_session_s_price_for_thirty_minutes(fed, tick, clock, computed):
+    send(NEXT, clock)
+    assert [run.until for run in tick(DECISION)] == ([NEXT] if computed else [])
+
+
+@pytest.mark.parametrize(("later", "late"), [(15 * MINUTE - MINUTE / 60, False), (15 * MINUTE, True)])
+def test_a_bar_is_late_fifteen_minutes_after_the_decision(fed, tick, later, late):
+    tick(DECISION + later)
+    assert len(delays()) == late
+    series = Series.objects.select_related("definition", "product").get()
+    assert assess_series(series, DECISION + later).state == ("late" if late else "fresh")
+
+
 def test_a_bar_after_the_decision_changes_nothing(fed, tick):
     send(NEXT, "19:44")
     tick(DECISION)
     send(NEXT, "20:30", change=9.0)
     assert tick(DECISION + 60 * MINUTE) == []
-    assert plan.staleness(Series.objects.get()) == []
+    assert assess_series(Series.objects.get()).causes == ()
 
 
 def test_a_delay_is_told_once_a_session(fed, tick):
@@ -209,6 +225,12 @@ def test_history_is_left_to_backfills(fed, tick):
     assert delays() == []
 
 
+@pytest.mark.parametrize(("expected", "computed"), [("2020-06-25", True), ("2020-06-26", False)])
+def test_data_that_ended_thirty_days_before_the_expected_session_is_a_feed(fed, tick, expected, computed):
+    send(NEXT)
+    assert len(tick(dt.datetime.fromisoformat(f"{expected}T20:00+00:00"))) == computed
+
+
 def test_made_up_data_is_computed_and_never_late(fed, tick):
     fed.synthetic = True
     fed.save()
@@ -251,20 +273,32 @@ def test_what_failed_is_tried_again_with_new_data_only(fed, monkeypatch, tick):
 
     send(NEXT)
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "compute", broken)
+        patch.setattr(worker, "compute", broken)
         (run,) = tick(DECISION)
     assert run.status == "failed"
     assert tick(DECISION + MINUTE) == []
     assert control.retry_failed(run, queue=False) == 1
-    tasks.work(run.pk, fed.pk)
+    worker.work(run.pk, fed.pk)
     assert reached() == NEXT
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "compute", broken)
+        patch.setattr(worker, "compute", broken)
         send(DAYS[102])
         tick(DECISION + dt.timedelta(days=1))
     send(DAYS[102], change=1.0)
     assert len(tick(DECISION + dt.timedelta(days=1, minutes=5))) == 1
     assert reached() == DAYS[102]
+
+
+@pytest.mark.parametrize(("older", "tried_again"), [(dt.timedelta(), 0), (dt.timedelta(microseconds=1), 1)])
+def test_what_failed_is_tried_again_if_it_is_older_than_the_data(fed, monkeypatch, tick, older, tried_again):
+    send(NEXT)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "compute", lambda *_args, **_more: 1 / 0)
+        (run,) = tick(DECISION)
+    assert run.status == "failed"
+    imported = fed.revisions.latest("number").created
+    Run.objects.filter(pk=run.pk).update(created=imported - older)
+    assert len(tick(DECISION + MINUTE)) == tried_again
 
 
 def test_a_series_that_a_backfill_computes_is_left_to_it(fed, make_definition, compute, tick):
@@ -276,7 +310,7 @@ def test_a_series_that_a_backfill_computes_is_left_to_it(fed, make_definition, c
     send(NEXT)
     (run,) = tick(DECISION)
     assert [step.series.name for step in run.steps.all()] == ["ES_ContFut"]
-    tasks.work(backfill.pk, fed.pk)
+    worker.work(backfill.pk, fed.pk)
     backfill.steps.update(status=Status.DONE)
     assert Series.objects.filter(last_session=NEXT).count() == 2  # a backfill goes to the newest session
 
@@ -292,6 +326,18 @@ def test_what_cannot_be_computed_is_told_once_a_day(fed, contfut, tick):
     assert "nonsense" in event.message
 
 
+@pytest.mark.parametrize(("age", "count"), [(dt.timedelta(days=1) - MINUTE, 1), (dt.timedelta(days=1), 2)])
+def test_what_cannot_be_computed_is_told_again_after_a_day(fed, contfut, tick, age, count):
+    send(NEXT)
+    contfut.parameters = {"nonsense": 1}
+    contfut.save()
+    tick(DECISION)
+    with time_machine.travel(DECISION, tick=False):
+        Event.objects.filter(kind="online").update(time=DECISION - age)
+        tick(DECISION)
+    assert Event.objects.filter(kind="online").count() == count
+
+
 def test_ticks_without_work_ask_little(make_product, contfut, bars, django_assert_max_num_queries):
     for number in range(5):
         make_product(f"P{number}")
@@ -299,7 +345,7 @@ def test_ticks_without_work_ask_little(make_product, contfut, bars, django_asser
     plan.make_plan()
     Series.objects.update(start=START, last_session=DAYS[29], market_revision=1, points_count=30)
     at = dt.datetime.combine(DAYS[29], dt.time(22), dt.UTC)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         assert online.tick(at) == "0 series started, 0 delays, 0 recoveries"
 
 
@@ -307,34 +353,34 @@ def test_ticks_without_work_ask_little(make_product, contfut, bars, django_asser
 
 
 @pytest.fixture
-def rung(django_capture_on_commit_callbacks, monkeypatch) -> Callable[..., list[str]]:
-    """`rung(day, now)`: import a bar at a moment; the functions that it had called."""
+def enqueued(django_capture_on_commit_callbacks, monkeypatch) -> Callable[..., list[str]]:
+    """`enqueued(day, now)`: import a bar at a moment; the functions that it had called."""
 
-    def rung(day: dt.date, now: dt.datetime, clock: str = "") -> list[str]:
+    def enqueued(day: dt.date, now: dt.datetime, clock: str = "") -> list[str]:
         monkeypatch.setattr("exo_registry.runs.online.timezone.now", lambda: now)
         with django_capture_on_commit_callbacks(execute=True):
             send(day, clock)
         return work_queue(now)
 
-    return rung
+    return enqueued
 
 
-def test_a_bar_of_the_session_rings_at_once(fed, rung):
-    assert rung(NEXT, DECISION + MINUTE) == ["catch_up"]
+def test_a_bar_of_the_session_is_enqueued_at_once(fed, enqueued):
+    assert enqueued(NEXT, DECISION + MINUTE) == ["catch_up"]
     assert reached() == NEXT
     assert Run.objects.get(kind="online").status == "done"
 
 
-def test_a_bar_before_the_decision_does_not_ring(fed, rung):
-    assert rung(NEXT, DECISION - MINUTE) == []
+def test_a_bar_before_the_decision_enqueues_nothing(fed, enqueued):
+    assert enqueued(NEXT, DECISION - MINUTE) == []
 
 
-def test_a_bar_after_the_session_was_computed_does_not_ring(fed, rung):
-    rung(NEXT, DECISION + MINUTE, "19:44")
-    assert rung(NEXT, DECISION + 60 * MINUTE, "20:40") == []
+def test_a_bar_after_the_session_was_computed_enqueues_nothing(fed, enqueued):
+    enqueued(NEXT, DECISION + MINUTE, "19:44")
+    assert enqueued(NEXT, DECISION + 60 * MINUTE, "20:40") == []
 
 
-def test_an_import_succeeds_when_nobody_can_be_rung_for(fed, monkeypatch, django_capture_on_commit_callbacks):
+def test_an_import_succeeds_when_the_queue_is_down(fed, monkeypatch, django_capture_on_commit_callbacks):
     def down(*_args: object, **_kwargs: object) -> None:
         raise ConnectionError("no broker")
 
@@ -352,8 +398,8 @@ def test_catching_up_twice_computes_once(fed):
     assert Step.objects.filter(run__kind="online").count() == 1
 
 
-def test_freshness_needs_no_market_data_for_a_series_in_time(fed, monkeypatch):
-    monkeypatch.setattr(market_store, "sessions", None)
+def test_assessing_needs_no_market_data_for_a_series_in_time(fed, monkeypatch):
+    monkeypatch.setattr(market, "sessions", None)
     series = Series.objects.select_related("definition", "product").get()
     at = dt.datetime(2020, 5, 26, 12, tzinfo=dt.UTC)
-    assert freshness.state(series, at).state == "fresh"
+    assert assess_series(series, at).state == "fresh"

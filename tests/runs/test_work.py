@@ -1,6 +1,7 @@
 """What a worker does with a run: claims, progress, endings, and what is stored."""
 
 import datetime as dt
+import math
 import uuid
 
 import pytest
@@ -10,7 +11,8 @@ from django.utils import timezone
 from algorithms.continuous_future import ContinuousFuture
 from exo_registry.models import Event, Point, Run, Series, Status, Step, Trade
 from exo_registry.runs import compute as computing
-from exo_registry.runs import control, lease, plan, tasks
+from exo_registry.runs import control, lease, plan, worker
+from exo_registry.series.assessment import assess_series
 
 from .conftest import DAYS, START, rows
 
@@ -35,7 +37,7 @@ def expire(step: Step) -> None:
 
 
 def test_a_run_from_start_to_end(run, es):
-    assert tasks.work(run.pk, es.pk) == "1 step"
+    assert worker.work(run.pk, es.pk) == "1 step"
     run.refresh_from_db()
     step = run.steps.get()
     series = step.series
@@ -52,7 +54,7 @@ def test_a_run_from_start_to_end(run, es):
     assert series.sparkline == values[-60:]
     assert (series.last_exo, series.previous_exo, series.last_delta) == (values[-1], values[-2], 1.0)
     assert (series.market_revision, series.generation, len(series.algorithm_hash)) == (1, 0, 64)
-    assert plan.staleness(series) == []
+    assert assess_series(series).causes == ()
     messages = list(Event.objects.filter(run=run).order_by("pk").values_list("message", flat=True))
     assert (
         messages[1] == f"ES_ContFut: 100 sessions computed from the start; 100 points and {len(trades)} trades written."
@@ -61,9 +63,9 @@ def test_a_run_from_start_to_end(run, es):
 
 
 def test_a_task_delivered_twice_does_nothing_more(run, es):
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     events = Event.objects.count()
-    assert tasks.work(run.pk, es.pk) == "0 steps"
+    assert worker.work(run.pk, es.pk) == "0 steps"
     assert Event.objects.count() == events
 
 
@@ -81,14 +83,14 @@ def test_extending_gives_what_computing_at_once_gives(es, contfut, make_definiti
     by_day = {name: rows(name) for name in names}
     states = dict(Series.objects.values_list("name", "state"))
     lists = ("last_exo", "previous_exo", "last_delta", "sparkline", "points_count", "first_date", "last_date")
-    described = {one["name"]: one for one in Series.objects.values("name", *lists)}
+    described = {row["name"]: row for row in Series.objects.values("name", *lists)}
     assert len(by_day["ES_AIchi"][0]) == len(DAYS)
     rebuilt = compute(mode=Run.Mode.RESET)
     assert {step.rows_written for step in rebuilt.steps.all()} == {0}
     for name in names:
         assert rows(name) == by_day[name]
     assert dict(Series.objects.values_list("name", "state")) == states
-    assert {one["name"]: one for one in Series.objects.values("name", *lists)} == described
+    assert {row["name"]: row for row in Series.objects.values("name", *lists)} == described
     assert set(Series.objects.values_list("generation", flat=True)) == {0}
 
 
@@ -102,8 +104,15 @@ def test_a_rebuild_writes_only_what_differs(es, contfut, compute):
     step = run.steps.get()
     assert (step.rows_written, step.sessions_done) == (2, 100)
     assert rows("ES_ContFut") == (points, trades)
-    assert "2 points and 1 trades written" in Event.objects.filter(step=step).get().message
+    assert "2 points and 1 trade written" in Event.objects.filter(step=step).get().message
     assert step.series.generation == 1
+
+
+def test_a_rebuild_that_changes_nothing_says_so(es, contfut, compute):
+    compute(start=START)
+    step = compute(mode=Run.Mode.RESET).steps.get()
+    message = Event.objects.get(step=step).message
+    assert message == "ES_ContFut: 100 sessions computed from the start; the same points and trades as stored."
 
 
 def test_a_correction_is_written_from_its_date(es, contfut, compute, bars):
@@ -114,7 +123,7 @@ def test_a_correction_is_written_from_its_date(es, contfut, compute, bars):
     after, _ = rows("ES_ContFut")
     assert step.rows_written == 1
     assert [a[1] for a, b in zip(after, before, strict=True) if a != b] == [DAYS[90]]
-    assert plan.staleness(step.series) == []
+    assert assess_series(step.series).causes == ()
 
 
 def test_an_earlier_start_and_a_reset_to_a_shorter_span(es, contfut, compute):
@@ -144,11 +153,11 @@ def test_a_step_is_claimed_once(step):
 def test_a_step_whose_worker_is_silent_goes_to_the_next_worker(step, run, es):
     lost = lease.claim(step)
     expire(step)
-    assert tasks.work(run.pk, es.pk) == "1 step"
+    assert worker.work(run.pk, es.pk) == "1 step"
     step = Step.objects.get()
     assert (step.status, step.attempt, step.faults) == ("done", 2, 1)
-    with pytest.raises(lease.LostLease):
-        lost.beat()
+    with pytest.raises(lease.LeaseGone):
+        lost.renew()
     messages = "\n".join(Event.objects.filter(step=step).order_by("pk").values_list("message", flat=True))
     assert "has not been heard of" in messages
     assert f"attempt 2, by {lease.worker_name()}" in messages
@@ -156,25 +165,25 @@ def test_a_step_whose_worker_is_silent_goes_to_the_next_worker(step, run, es):
 
 def test_a_worker_that_comes_back_keeps_nothing_and_clears_the_step(run, es, monkeypatch):
     """The clock jumps past the lease while it computes, and another worker takes the step."""
-    monkeypatch.setattr(lease, "SECONDS_BETWEEN_BEATS", 0.0)
+    monkeypatch.setattr(lease, "SECONDS_BETWEEN_RENEWALS", 0.0)
 
     def jump(step, done, total):
         if done and Step.objects.get().attempt == 1:
             expire(step)
-            assert tasks.work(run.pk, es.pk) == "1 step"
+            assert worker.work(run.pk, es.pk) == "1 step"
 
-    assert tasks.work(run.pk, es.pk, jump) == "1 step"
+    assert worker.work(run.pk, es.pk, jump) == "1 step"
     step = Step.objects.get()
     assert (step.status, step.attempt, step.faults) == ("done", 2, 0)
     assert len(rows("ES_ContFut")[0]) == 100
-    assert Event.objects.filter(message__contains="nothing of it was kept").count() == 1
+    assert Event.objects.filter(message__contains="its result was discarded").count() == 1
 
 
 def test_a_lost_lease_commits_nothing(step, es):
     mine = lease.claim(step)
     computed = computing.compute(mine.step, computing.Markets(es), mine.progress)
     Step.objects.update(lease_token=uuid.uuid4())
-    with pytest.raises(lease.LostLease):
+    with pytest.raises(lease.LeaseGone):
         computing.store(computed, mine)
     assert Point.objects.count() == Trade.objects.count() == 0
     assert Series.objects.get().last_session is None
@@ -186,7 +195,7 @@ def test_a_failure_while_storing_leaves_everything_as_it_was(run, es, monkeypatc
         raise RuntimeError("disk on fire")
 
     monkeypatch.setattr(computing, "_describe", fail)
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     step = run.steps.get()
     assert (step.status, step.error) == (
         "failed",
@@ -202,14 +211,14 @@ def test_a_database_that_goes_away_is_not_the_steps_failure(run, es, monkeypatch
     def fail(*_args):
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(tasks, "store", fail)
+    monkeypatch.setattr(worker, "store", fail)
     with pytest.raises(OperationalError):
-        tasks.work(run.pk, es.pk)
+        worker.work(run.pk, es.pk)
     step = run.steps.get()
     assert (step.status, step.attempt, step.faults) == ("waiting", 0, 0)
-    assert "the database did not answer" in Event.objects.get(step=step).message
+    assert "server closed the connection unexpectedly" in Event.objects.get(step=step).message
     monkeypatch.undo()
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     assert run.steps.get().status == "done"
 
 
@@ -219,10 +228,10 @@ def test_a_database_that_stays_away_leaves_the_step_to_the_reconciler(run, es, m
     def fail(*_args):
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(tasks, "store", fail)
+    monkeypatch.setattr(worker, "store", fail)
     monkeypatch.setattr(lease.Lease, "release", fail)
     with pytest.raises(OperationalError):
-        tasks.work(run.pk, es.pk)
+        worker.work(run.pk, es.pk)
     assert run.steps.get().status == "running"
     monkeypatch.undo()
     expire(run.steps.get())
@@ -235,14 +244,16 @@ def test_an_algorithm_that_fails_is_named_with_its_session(run, es, monkeypatch)
             raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(ContinuousFuture, "manage", fail)
-    tasks.work(run.pk, es.pk)
-    assert run.steps.get().error == f"ContinuousFuture failed on {DAYS[7]}: ZeroDivisionError('oh')"
+    worker.work(run.pk, es.pk)
+    error = run.steps.get().error
+    assert error.startswith(f"ContinuousFuture failed on {DAYS[7]} (tests/runs/test_work.py, line ")
+    assert error.endswith("): ZeroDivisionError: oh")
 
 
 def test_an_expected_failure_says_what_to_do(run, es, contfut):
     contfut.parameters = {"nonsense": 1}
     contfut.save()
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     step = run.steps.get()
     assert step.status == "failed"
     assert step.error.startswith("algorithms.continuous_future.ContinuousFuture: nonsense: is not a parameter")
@@ -255,7 +266,7 @@ def test_a_step_whose_dependency_failed_is_skipped(es, contfut, make_definition)
     run = plan.start(plan.make_plan(start=START), source=Run.Source.SHELL)
     contfut.parameters = {"nonsense": 1}
     contfut.save()
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     ended = {step.series.name: (step.status, step.reason) for step in run.steps.select_related("series")}
     assert ended["ES_ContFut"][0] == "failed"
     assert ended["ES_AIchi"] == ("skipped", "ES_ContFut, which it reads, failed")
@@ -268,7 +279,7 @@ def test_a_step_waits_for_what_it_reads(es, contfut, make_definition):
     make_definition("AIchi", ICHIMOKU)
     run = plan.start(plan.make_plan(start=START), source=Run.Source.SHELL)
     lease.claim(run.steps.get(series__name="ES_ContFut"))
-    assert tasks.work(run.pk, es.pk) == "0 steps"
+    assert worker.work(run.pk, es.pk) == "0 steps"
     assert run.steps.get(series__name="ES_AIchi").status == Status.WAITING
 
 
@@ -288,19 +299,19 @@ def test_an_interrupt_gives_the_step_back(run, es, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tasks.work(run.pk, es.pk, interrupt)
+        worker.work(run.pk, es.pk, interrupt)
     step = run.steps.get()
     assert (step.status, step.attempt, step.lease_token) == ("waiting", 0, None)
 
 
 def test_progress_is_written_while_it_computes(run, es, monkeypatch):
-    monkeypatch.setattr(lease, "SECONDS_BETWEEN_BEATS", 0.0)
+    monkeypatch.setattr(lease, "SECONDS_BETWEEN_RENEWALS", 0.0)
     seen = []
 
     def look(step, done, total):
         seen.append(Step.objects.values_list("sessions_done", "sessions_total", "status").get())
 
-    tasks.work(run.pk, es.pk, look)
+    worker.work(run.pk, es.pk, look)
     assert seen[0] == (0, 100, "running")
     assert seen[-1] == (100, 100, "running")
 
@@ -313,13 +324,36 @@ def test_a_run_reads_the_market_once(es, contfut, make_definition, monkeypatch):
         computing.market_store, "load_market", lambda product, **more: loads.append(more) or load(product, **more)
     )
     run = plan.start(plan.make_plan(start=START, until=DAYS[79]), source=Run.Source.SHELL)
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     assert loads == [{}]
     run = plan.start(plan.make_plan(), source=Run.Source.SHELL)
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     assert [more.get("since") for more in loads[1:]] == [DAYS[80]]
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="SQLite's own setting")
 def test_writers_take_the_lock_at_once():
     assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+def test_no_stored_float_is_a_negative_zero(es, contfut, compute, monkeypatch):
+    """SQLite turns -0.0 into 0.0 by itself, PostgreSQL does not; both are to hold the same rows."""
+    real = computing.run
+
+    def negated(*args, **named):
+        result = real(*args, **named)
+        result.points = [row._replace(exo=-0.0, delta=-0.0, costs=-0.0) for row in result.points]
+        result.trades = [row._replace(price=-0.0, value=-0.0) for row in result.trades]
+        return result
+
+    monkeypatch.setattr(computing, "run", negated)
+    compute(start=START)
+    floats = [
+        value
+        for row in (*Point.objects.values_list(), *Trade.objects.values_list())
+        for value in row
+        if isinstance(value, float)
+    ]
+    assert floats.count(0.0) > 300
+    assert {math.copysign(1.0, value) for value in floats if value == 0.0} == {1.0}
+    assert math.copysign(1.0, Series.objects.get().last_exo) == 1.0

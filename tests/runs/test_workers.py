@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exo_registry.models import Run, Series, Step
-from exo_registry.runs import control, lease, plan, tasks
+from exo_registry.runs import control, lease, plan, worker
 from tests.paths import ROOT
 
 from .conftest import DAYS, START, rows
@@ -66,7 +66,7 @@ def is_over(run: Run) -> bool:
 
 def test_a_queued_backfill_is_computed_by_a_worker_process(definitions, start_process):
     run = plan.start(plan.make_plan(start=START), source=Run.Source.ADMIN)
-    tasks.enqueue(run)
+    worker.enqueue(run)
     start_process("qcluster", Q_CLUSTER_NAME="backfill")
     wait_until(lambda: is_over(run), "the run to end")
     assert run.status == "done"
@@ -75,7 +75,7 @@ def test_a_queued_backfill_is_computed_by_a_worker_process(definitions, start_pr
     assert set(Series.objects.values_list("points_count", flat=True)) == {100}
     by_worker = {name: rows(name) for name in Series.objects.values_list("name", flat=True)}
     again = plan.start(plan.make_plan(mode=Run.Mode.RESET), source=Run.Source.SHELL)
-    tasks.work(again.pk, again.steps.first().product_id)
+    worker.work(again.pk, again.steps.first().product_id)
     assert {step.rows_written for step in again.steps.all()} == {0}
     assert {name: rows(name) for name in by_worker} == by_worker
 
@@ -84,14 +84,14 @@ SLOW = """
 import os, sys, time
 import django
 django.setup()
-from exo_registry.runs import tasks
-store = tasks.store
+from exo_registry.runs import worker
+store = worker.store
 def slow_store(computed, lease):
     print("computed", computed.series.name, flush=True)
     time.sleep(60)
     return store(computed, lease)
-tasks.store = slow_store
-tasks.work(int(sys.argv[1]), int(sys.argv[2]))
+worker.store = slow_store
+worker.work(int(sys.argv[1]), int(sys.argv[2]))
 """
 
 
@@ -112,16 +112,16 @@ def test_a_killed_worker_leaves_nothing_half_written_and_the_run_goes_on(definit
     step = run.steps.get(series__name="ES_ContFut")
     assert (step.status, step.attempt) == ("running", 1)
     assert rows("ES_ContFut") == ([], [])
-    assert tasks.work(run.pk, es.pk) == "1 step"  # the one that reads nothing
+    assert worker.work(run.pk, es.pk) == "1 step"  # the one that reads nothing
     Step.objects.filter(pk=step.pk).update(lease_until=timezone.now())
     assert control.reconcile().startswith("1 freed")
-    tasks.work(run.pk, es.pk)
+    worker.work(run.pk, es.pk)
     run.refresh_from_db()
     assert run.status == "done"
     stored = {name: rows(name) for name in Series.objects.values_list("name", flat=True)}
     assert {len(points) for points, _ in stored.values()} == {100}
     rebuilt = plan.start(plan.make_plan(mode=Run.Mode.RESET), source=Run.Source.SHELL)
-    tasks.work(rebuilt.pk, es.pk)
+    worker.work(rebuilt.pk, es.pk)
     assert {step.rows_written for step in rebuilt.steps.all()} == {0}
 
 
@@ -144,25 +144,25 @@ def in_threads(work: Callable[[], object], count: int) -> list[object]:
 def test_of_many_requests_at_once_one_becomes_a_run(definitions):
     plan.make_plan(start=START)
     results = in_threads(lambda: plan.start(plan.make_plan(start=START), source=Run.Source.API), 20)
-    started = [one for one in results if isinstance(one, Run)]
-    refused = [one for one in results if isinstance(one, plan.AlreadyActive)]
+    started = [result for result in results if isinstance(result, Run)]
+    refused = [result for result in results if isinstance(result, plan.AlreadyActive)]
     assert (len(started), len(refused)) == (1, 19), results
-    assert {one.run for one in refused} == set(started)
+    assert {result.run for result in refused} == set(started)
 
 
 def test_of_many_workers_one_claims_a_step(definitions):
     run = plan.start(plan.make_plan(start=START), source=Run.Source.API)
     step = run.steps.first()
     claimed = in_threads(lambda: lease.claim(step), 8)
-    assert len([one for one in claimed if isinstance(one, lease.Lease)]) == 1, claimed
+    assert len([step for step in claimed if isinstance(step, lease.Lease)]) == 1, claimed
     assert claimed.count(None) == 7
 
 
 def test_many_workers_on_one_run_compute_each_step_once(definitions, es):
     run = plan.start(plan.make_plan(start=START), source=Run.Source.API)
-    results = in_threads(lambda: tasks.work(run.pk, es.pk), 4)
-    assert all(isinstance(one, str) for one in results), results
-    tasks.work(run.pk, es.pk)
+    results = in_threads(lambda: worker.work(run.pk, es.pk), 4)
+    assert all(isinstance(result, str) for result in results), results
+    worker.work(run.pk, es.pk)
     run.refresh_from_db()
     assert run.status == "done"
     assert {step.attempt for step in run.steps.all()} == {1}

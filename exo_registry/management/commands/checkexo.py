@@ -2,20 +2,22 @@
 
 import sys
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from exo_registry import check
-from exo_registry.management import arguments
+from exo_registry.definitions import check
 from exo_registry.models import Definition
 
-SOMETHING_WRONG = 1
+from .. import arguments
+from ..base import BaseCommand
+
+HAS_PROBLEMS = 1
 
 
 class Command(BaseCommand):
     help = (
         "Checks EXO definitions (default: all enabled ones): loads the algorithm, validates the parameters, runs it on "
-        "a sample of sessions, and proves that it does not look ahead. Silent when all is well. Exit status: 0 all is "
-        "well, 1 something is wrong, 2 bad arguments."
+        "a sample of sessions, and proves that it does not look ahead. Prints problems only. Exit status: 0 no "
+        "problems, 1 problems, 2 bad arguments."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,6 +33,6 @@ class Command(BaseCommand):
                 failed = True
                 self.stderr.write(f"{definition}: {problem}")
             if options["verbosity"] > 1 and not problems:
-                self.stdout.write(f"{definition}: all well")
+                self.stdout.write(f"{definition}: no problems")
         if failed:
-            sys.exit(SOMETHING_WRONG)
+            sys.exit(HAS_PROBLEMS)

@@ -1,12 +1,19 @@
 """Write a series as CSV or Parquet."""
 
+import gzip
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from exo_registry import series_data
-from exo_registry.management import arguments
+from exo_registry.formats import csv_text
+from exo_registry.series import frames
+
+from .. import arguments
+from ..base import BaseCommand
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Command(BaseCommand):
@@ -21,9 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, **options) -> None:
         series = arguments.one_series(options["series"])
-        frame = series_data.trades_frame(series) if options["trades"] else series_data.points_frame(series)
+        frame = frames.trades_frame(series) if options["trades"] else frames.points_frame(series)
         if options["output"] is None:
-            self.stdout.write(frame.to_csv(index=False, lineterminator="\n"), ending="")
+            self.stdout.write("".join(csv_text.frame_lines(frame)), ending="")
             return
         try:
             _write(frame, options["output"])
@@ -33,19 +40,19 @@ class Command(BaseCommand):
         self.stdout.write(f"{series}: {len(frame):,} {what} written to {options['output']}.")
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
+def _write(frame: "pd.DataFrame", path: Path) -> None:
     """Write whole or not at all: under another name first, so that a reader never meets half a file."""
-    draft = path.with_name(f".{path.name}.part")
-    if path.name.endswith(".parquet"):
-        write = frame.to_parquet
-    elif path.name.endswith((".csv", ".csv.gz")):
-        write = frame.to_csv
-    else:
+    if not path.name.endswith((".parquet", ".csv", ".csv.gz")):
         message = f"{path}: unknown form of file; end it in .csv, .csv.gz or .parquet."
         raise CommandError(message, returncode=arguments.BAD_ARGUMENTS)
-    compression = {"compression": "gzip"} if path.name.endswith(".gz") else {}
+    draft = path.with_name(f".{path.name}.part")
     try:
-        write(draft, index=False, **compression)
+        if path.suffix == ".parquet":
+            frames.write_parquet(frame, draft)
+        else:
+            opener = gzip.open if path.suffix == ".gz" else open
+            with opener(draft, "wt", encoding="utf-8", newline="") as file:
+                file.writelines(csv_text.frame_lines(frame))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from exo_registry.formats.text import counted
+from exo_registry.market import MarketDataError, export_pack
 from exo_registry.market.export import FORMATS
-from exo_registry.market_store import MarketDataError, export_pack
+
+from ..base import BaseCommand
 
 
 class Command(BaseCommand):
@@ -22,4 +25,4 @@ class Command(BaseCommand):
         except (MarketDataError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         for table, count in rows.items():
-            self.stdout.write(f"{output / table}.{options['format']}: {count:,} rows")
+            self.stdout.write(f"{output / table}.{options['format']}: {counted(count, 'row')}")

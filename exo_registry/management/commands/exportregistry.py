@@ -4,9 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from exo_registry import registry
+from exo_registry import definitions as registry
+
+from ..base import BaseCommand
 
 
 class Command(BaseCommand):

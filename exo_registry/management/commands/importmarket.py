@@ -1,27 +1,33 @@
 """importmarket SOURCE: check market data and load it: a pack, a MongoDB, or whatever comes into a drop folder."""
 
-import datetime as dt
 import signal
 import threading
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
-from exo_registry.market_store import ImportReport, MarketDataError, PackErrors, import_pack, import_tables
+from exo_registry.formats.text import counted
+from exo_registry.market import ImportReport, MarketDataError, PackErrors, import_pack
+
+from .. import arguments, next_step
+from ..base import BaseCommand
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
+MOST_PROBLEMS = 100  # of a MongoDB that are listed; the rest are counted
 
 
 class Command(BaseCommand):
     help = (
         "Load market data. SOURCE is a market pack, a folder of tables (csv, csv.gz or parquet), or a MongoDB, "
-        "mongodb://user:password@host/database, with a collection for each table, which is only read. It is checked as "
-        "a whole first; with any problem, all problems are listed and nothing is imported. Importing the same again "
-        "changes nothing."
+        "mongodb://user:password@host/database, with a collection for each table, which is only read. A pack is "
+        "checked as a whole first; with any problem, all problems are listed and nothing is imported. Of a MongoDB, "
+        "documents with a problem are listed and left out. Importing the same again changes nothing. Exit status 0: "
+        "all is imported; 1: not all, or nothing; 2: bad arguments."
     )
 
     def add_arguments(self, parser):
@@ -34,13 +40,16 @@ class Command(BaseCommand):
             "last, or was renamed to NAME.ready) and move it to done/ or failed/ with a report; until Ctrl-C",
         )
         parser.add_argument(
-            "--follow", action="store_true", help="of a MongoDB: go on importing what is new in it, until Ctrl-C"
+            "--follow", action="store_true", help="of a MongoDB: keep importing new documents, until Ctrl-C"
         )
         parser.add_argument(
             "--interval", type=_seconds, default=5.0, metavar="SECONDS", help="between two looks (default: 5)"
         )
         parser.add_argument(
-            "--since", type=_date, metavar="YYYY-MM-DD", help="of a MongoDB: only records dated from then on"
+            "--since",
+            type=arguments.iso_date,
+            metavar="YYYY-MM-DD",
+            help="of a MongoDB: only records dated from then on",
         )
 
     def handle(self, *args, source: str, watch: bool, follow: bool, **options):
@@ -65,35 +74,50 @@ class Command(BaseCommand):
         except MarketDataError as error:
             raise CommandError(f"{error}.", returncode=1) from error
 
-    def _import(self, name: str, read: Callable[[Callable], ImportReport], options: dict) -> None:
-        """Import once, with a line that says how far it is, and a summary."""
+    def _import(self, name: str, read: Callable[[Callable], ImportReport | None], options: dict) -> None:
+        """Import once, with a line that says how far it is, and a summary. `read` gives None if nothing was good."""
         terminal = Console(stderr=True)
         status = terminal.status(f"{name}: reading") if terminal.is_terminal else nullcontext()
         with status:
             report = read(lambda stage: terminal.is_terminal and status.update(f"{name}: {stage}"))
+        if report is None:
+            return
         for line in report.warning_lines:
             self.stderr.write(f"warning: {line}")
         if options["verbosity"]:
             Console(file=self.stdout, soft_wrap=True).print(_summary(report))
+            for line in next_step.after_import(report.products):
+                self.stdout.write(line)
 
     def _import_mongo(self, uri: str, follow: bool, options: dict) -> None:
         from exo_registry.market.follow import follow as follow_mongo
         from exo_registry.market.mongo import MongoMarket
+        from exo_registry.market.salvage import import_valid_rows, refused_text
 
         with MongoMarket(uri) as market:
+            problems = ""
 
-            def read(progress: Callable) -> ImportReport:
+            def read(progress: Callable) -> ImportReport | None:
+                nonlocal problems
                 tables = market.read(since=options["since"], progress=progress)
-                return import_tables(tables, source=market.place, activate=options["activate"], progress=progress)
+                report, refused = import_valid_rows(
+                    tables, source=market.place, activate=options["activate"], progress=progress
+                )
+                problems = refused_text(market.place, report, refused, MOST_PROBLEMS)
+                return report
 
             self._import(market.place, read, options)
+            if problems and not follow:
+                raise CommandError(problems, returncode=1)
             if follow:
+                if problems:
+                    self.stderr.write(problems)
                 self.stdout.write(f"{market.place}: following; Ctrl-C ends it")
                 with _until_stopped(options["interval"]) as pause:
                     follow_mongo(market, pause=pause, tell=self.stdout.write)
 
     def _watch(self, folder: Path, options: dict) -> None:
-        from exo_registry.market.watch import watch
+        from exo_registry.workers.market_watch import watch
 
         def tell(outcome) -> None:
             where = f" Now in {outcome.moved_to}." if outcome.moved_to else ""
@@ -118,19 +142,15 @@ def _until_stopped(interval: float) -> Iterator[Callable[[], bool]]:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.1 <= seconds <= 86_400:
-        raise ValueError
-    return seconds
-
-
-def _date(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
+    with suppress(ValueError):
+        if 0.1 <= (seconds := float(text)) <= 86_400:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not an interval: name seconds from 0.1 to 86400")
 
 
 def _summary(report: ImportReport) -> Table | str:
     if not report.changed_anything:
-        return f"{report.source}: {sum(report.rows.values()):,} rows read; all of them were there already."
+        return f"{report.source}: {counted(sum(report.rows.values()), 'row')} read; nothing new in them."
     table = Table("Product", "New rows", "Changed", "From", "Revision", "Notes", box=None, title_justify="left")
     for column in table.columns[1:3]:
         column.justify = "right"

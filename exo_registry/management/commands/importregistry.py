@@ -5,10 +5,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
-from exo_registry import legacy_settings, registry
+from exo_registry import definitions as registry
+from exo_registry.definitions import legacy_settings
+from exo_registry.formats.text import counted
+
+from ..base import BaseCommand
 
 
 class Command(BaseCommand):
@@ -64,10 +68,8 @@ class Command(BaseCommand):
         except registry.RegistryErrors as error:
             for problem in error.problems:
                 self.stderr.write(self.style.ERROR(f"{file}: {problem}"))
-            count = len(error.problems)
-            raise CommandError(
-                f"{file} was refused: {count} problem{'s' * (count != 1)}. Nothing was written.", returncode=1
-            ) from error
+            count = counted(len(error.problems), "problem")
+            raise CommandError(f"{file} was refused: {count}. Nothing was written.", returncode=1) from error
         return report
 
 

@@ -4,9 +4,11 @@ import time
 from typing import Any
 
 from django.core.management import CommandError
-from django.core.management.base import BaseCommand
 
 from exo_registry import demo
+from exo_registry.formats.text import counted
+
+from ..base import BaseCommand
 
 
 class Command(BaseCommand):
@@ -20,6 +22,6 @@ class Command(BaseCommand):
         except demo.DemoError as error:
             raise CommandError(str(error)) from error
         seconds = time.monotonic() - began
-        self.stdout.write(f"{loaded.rows:,} rows, {demo.START} to {loaded.until}, in {seconds:.1f} s")
+        self.stdout.write(f"{counted(loaded.rows, 'row')}, {demo.START} to {loaded.until}, in {seconds:.1f} s")
         lines = list(loaded.registry.lines())
         self.stdout.write("\n".join(lines if options["verbosity"] > 1 else lines[-1:]))

@@ -1,20 +1,20 @@
 """Compute EXO series: the newest session, or a backfill."""
 
-import logging
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandError, CommandParser
 
-from exo_registry.management import arguments
-from exo_registry.models import Run, Status, Step
-from exo_registry.runs import control, plan, tasks
+from exo_registry.formats.text import counted
+from exo_registry.models import Run, Status
+from exo_registry.runs import plan
+from exo_registry.runs.request import DEFAULT_MODE, RequestError, RunRequest, request_run
 from exo_registry.runs.stages import Stages
 
+from .. import arguments, foreground
+from ..base import BaseCommand
+
 SOME_FAILED = 1
+STORING = ("backfill", "until", "stale", "reset", "queue", "dry_run")  # options of what --watch does not do
 
 
 class Command(BaseCommand):
@@ -40,24 +40,36 @@ class Command(BaseCommand):
         )
         parser.add_argument("--stale", action="store_true", help="Compute stale series again, too.")
         parser.add_argument("--reset", action="store_true", help="Compute everything again, from the start.")
-        parser.add_argument("--queue", action="store_true", help="Hand over to the workers; do not compute here.")
+        parser.add_argument(
+            "--queue", action="store_true", help="Enqueue for the workers; compute nothing in this process."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Print the plan, compute nothing.")
+        parser.add_argument(
+            "--watch",
+            action="store_true",
+            help="Check the EXOs of -E, compute their last two years, print statistics and what changed; again on "
+            "each save of their code, until Ctrl-C. Nothing is stored.",
+        )
 
     def handle(self, **options) -> None:
         self._check(options)
-        with _quiet_log(options["verbosity"] < 2):
+        if options["watch"]:
+            self._watch(options)
+            return
+        with foreground.quiet_log(options["verbosity"] < 2):
             self._plan_and_run(options)
 
     def _plan_and_run(self, options: dict) -> None:
         stages = Stages()
+        asked = self._asked(options)
         with stages.time("plan"):
-            planned = self._plan(options)
+            run, planned = (None, asked.plan()) if options["dry_run"] else self._request(asked, options)
         for problem in planned.problems:
             self.stderr.write(self.style.WARNING(problem))
         if options["dry_run"]:
             self._print_plan(planned)
-        elif planned.work:
-            self._run(planned, options, stages)
+        elif run:
+            self._compute(run, planned, options, stages)
         elif not planned.problems:
             self.stdout.write("Every series is up to date.")
         if options["verbosity"] > 1:
@@ -70,21 +82,47 @@ class Command(BaseCommand):
             raise CommandError(
                 "--reset computes stale series as well: leave --stale out.", returncode=arguments.BAD_ARGUMENTS
             )
-        start, until = options["backfill"], options["until"]
-        if start and until and until < start:
-            raise CommandError(f"--until {until} is before -B {start}.", returncode=arguments.BAD_ARGUMENTS)
+        storing = [f"--{name.replace('_', '-')}" for name in STORING if options[name]]
+        if options["watch"] and (storing or not options["exolist"]):
+            reason = f"stores nothing: leave {storing[0]} out" if storing else "needs -E NAME"
+            raise CommandError(f"--watch {reason}.", returncode=arguments.BAD_ARGUMENTS)
 
-    def _plan(self, options: dict) -> plan.Plan:
+    def _watch(self, options: dict) -> None:
+        from .. import author_loop  # it takes what checks definitions, which runs need not
+
+        chosen = arguments.definitions(options["exolist"])
+        try:
+            author_loop.watch(chosen, arguments.products(options["symbols"]), self._say)
+        except KeyboardInterrupt:
+            return
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _asked(self, options: dict) -> RunRequest:
         symbols, exos = options["symbols"], options["exolist"]
         backfill = options["backfill"] or options["reset"] or options["stale"]
-        return plan.make_plan(
-            products=arguments.products(symbols) if symbols else None,
-            exos=arguments.definitions(exos) if exos else None,
-            start=options["backfill"],
-            until=options["until"],
-            mode=Run.Mode.RESET if options["reset"] else Run.Mode.STALE if options["stale"] else Run.Mode.MISSING,
-            kind=Run.Kind.BACKFILL if backfill else Run.Kind.ONLINE,
-        )
+        try:
+            return RunRequest(
+                products=arguments.products(symbols) if symbols else None,
+                exos=arguments.definitions(exos) if exos else None,
+                start=options["backfill"],
+                until=options["until"],
+                mode=Run.Mode.RESET if options["reset"] else Run.Mode.STALE if options["stale"] else DEFAULT_MODE,
+                kind=Run.Kind.BACKFILL if backfill else Run.Kind.ONLINE,
+            )
+        except RequestError as error:
+            raise CommandError(f"--{error.field}: {error}", returncode=arguments.BAD_ARGUMENTS) from error
+
+    def _request(self, asked: RunRequest, options: dict) -> tuple[Run | None, plan.Plan]:
+        """The run and its plan; no run if there is nothing to compute."""
+        try:
+            return request_run(asked, source=Run.Source.SHELL, queue=options["queue"])
+        except plan.NothingToDo as error:
+            return None, error.plan
+        except plan.AlreadyActive as error:
+            raise CommandError(str(error), returncode=SOME_FAILED) from error
 
     def _print_plan(self, planned: plan.Plan) -> None:
         for item in planned.items:
@@ -92,89 +130,19 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{item.action:<8} {item.series.name:<28} {item.sessions:>7,} sessions  {span:<24}  {item.reason}"
             )
-        self.stdout.write(f"{len(planned.work)} series to compute, {planned.total_sessions:,} sessions.")
+        self.stdout.write(f"{len(planned.work):,} series to compute, {counted(planned.total_sessions, 'session')}.")
 
-    def _run(self, planned: plan.Plan, options: dict, stages: Stages) -> None:
-        try:
-            with stages.time("plan"):
-                run = plan.start(planned, source=Run.Source.SHELL)
-        except plan.AlreadyActive as error:
-            raise CommandError(str(error), returncode=SOME_FAILED) from error
+    def _compute(self, run: Run, planned: plan.Plan, options: dict, stages: Stages) -> None:
         if options["queue"]:
-            tasks.enqueue(run)
-            self.stdout.write(f"Run {run.pk} queued: {len(planned.work)} series, {planned.total_sessions:,} sessions.")
+            self.stdout.write(
+                f"Run {run.pk} queued: {len(planned.work):,} series, {counted(planned.total_sessions, 'session')}."
+            )
             return
-        self._compute(run, planned, stages)
-        run.refresh_from_db()
+        try:
+            foreground.compute(self, run, planned, stages)
+        except KeyboardInterrupt:
+            raise CommandError(f"Run {run.pk} cancelled.", returncode=SOME_FAILED) from None
         if run.status != Status.DONE:
             counts = run.steps.exclude(status=Status.DONE).count()
             raise CommandError(f"Run {run.pk} {run.status}: {counts} of {run.steps.count()} series not computed.")
         self.stdout.write(self.style.SUCCESS(f"Run {run.pk} done: {run.steps.count()} series."))
-
-    def _compute(self, run: Run, planned: plan.Plan, stages: Stages) -> None:
-        """Compute the run here. An interrupt, or a polite request to end, cancels it."""
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            with _progress(self, planned) as report:
-                for product, items in planned.by_product().items():
-                    if any(item.action != plan.SKIP for item in items):
-                        tasks.work(run.pk, product.pk, report, stages)
-                        self._print_steps(run.steps.filter(product=product).select_related("series"))
-        except KeyboardInterrupt:
-            control.cancel(run)
-            raise CommandError(f"Run {run.pk} cancelled.", returncode=SOME_FAILED) from None
-        except DatabaseError as error:
-            message = f"The database does not answer ({error}). Run {run.pk} goes on with the workers once it does."
-            raise CommandError(message, returncode=SOME_FAILED) from error
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-    def _print_steps(self, steps) -> None:
-        for step in steps:
-            if step.status == Status.DONE:
-                gaps = f", {step.gaps:,} gap{'s' * (step.gaps > 1)}" if step.gaps else ""
-                self.stdout.write(f"{step.series.name}: {step.sessions_done:,} sessions{gaps}")
-            else:
-                self.stderr.write(self.style.ERROR(f"{step.series.name} {step.status}: {step.error or step.reason}"))
-
-
-@contextmanager
-def _quiet_log(quiet: bool) -> Iterator[None]:
-    """Keep the process's log off the terminal: what happens is printed, and the run's own log has the rest."""
-    logger = logging.getLogger("exo_registry")
-    before = logger.level
-    if quiet:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def _progress(command: BaseCommand, planned: plan.Plan) -> Iterator[tasks.Progress | None]:
-    """A progress bar on a terminal, nothing elsewhere; gives the function that workers report to."""
-    if not command.stdout.isatty():
-        yield None
-        return
-    done_by_step: dict[int, int] = {}
-    with _bar() as bar:
-        task = bar.add_task("", total=planned.total_sessions)
-
-        def report(step: Step, done: int, total: int) -> None:
-            bar.update(task, advance=done - done_by_step.get(step.pk, 0), description=str(step.product))
-            done_by_step[step.pk] = done
-
-        yield report
-
-
-def _bar():
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description:<8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("sessions"),
-        TimeRemainingColumn(),
-    )

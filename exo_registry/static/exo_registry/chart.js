@@ -1,5 +1,7 @@
 // The chart of one series: value, drawdown and delta panes. The page names the address of its data.
-import { colour, keepTrying, library, minus, money, needLibrary, ranges, read, signed, themed, whole } from "./chart_parts.js";
+import {
+  colour, faint, keepTrying, library, minus, money, needLibrary, ranges, read, signed, themed, whole,
+} from "./chart_parts.js";
 
 const holder = document.getElementById("chart");
 const canvas = holder.querySelector(".chart-canvas");
@@ -14,8 +16,8 @@ function drawdowns(values) {
 
 function palette() {
   return {
-    value: colour("accent"), zero: colour("line-strong"), drawdown: colour("loss"), delta: colour("muted"),
-    roll: colour("warn"), gap: colour("loss"), trade: colour("accent"), ink: colour("muted"),
+    value: colour("blue"), zero: colour("line-strong"), drawdown: colour("loss"), delta: colour("muted"),
+    roll: colour("warn"), gap: colour("loss"), trade: colour("blue"), ink: colour("muted"),
     line: colour("line"), strong: colour("line-strong"), panel: colour("panel"),
   };
 }
@@ -84,7 +86,9 @@ function draw({ points, trades, gaps }) {
     paint = palette();
     chart.applyOptions(themed(paint));
     value.applyOptions({ color: paint.value });
-    under.applyOptions({ lineColor: paint.drawdown, topColor: `${paint.drawdown}10`, bottomColor: `${paint.drawdown}40` });
+    under.applyOptions({
+      lineColor: paint.drawdown, topColor: faint(paint.drawdown, 0.06), bottomColor: faint(paint.drawdown, 0.25),
+    });
     slope.applyOptions({ color: paint.delta });
     zero.forEach((line) => line.applyOptions({ color: paint.strong }));
     if (crowded !== null) mark();

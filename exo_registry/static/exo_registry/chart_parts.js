@@ -8,7 +8,19 @@ export const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, 
 export const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 export const minus = (text) => text.replace("-", "\u2212");
 export const signed = (value, format = money) => (value > 0 ? "+" : "") + minus(format.format(value));
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+// A colour of palette.css as the page shows it now, light or dark.
+export function colour(name) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const shown = getComputedStyle(probe).color;
+  probe.remove();
+  return shown;
+}
+
+// The colour as seen through: `share` 0 is clear, 1 is solid.
+export const faint = (shown, share) => shown.replace(/^rgb\((.*)\)$/, `rgba($1, ${share})`);
 
 // An error whose message is for the user as it is.
 export class Trouble extends Error {}

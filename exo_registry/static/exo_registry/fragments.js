@@ -27,7 +27,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     say(event.detail.elt, "You are logged out. Reload the page to log in.");
   }
 });
-document.addEventListener("htmx:responseError", (event) => say(event.detail.elt, `The server answered ${event.detail.xhr.status}.`));
+// A server that lacks something, such as its market data, answers with a sentence.
+const reason = (xhr) => (xhr.status === 503 && (xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/plain")
+  ? xhr.responseText : `The server answered ${xhr.status}.`);
+document.addEventListener("htmx:responseError", (event) => say(event.detail.elt, reason(event.detail.xhr)));
 document.addEventListener("htmx:sendError", (event) => say(event.detail.elt, "The server cannot be reached."));
 document.addEventListener("htmx:timeout", (event) => say(event.detail.elt, "The server took too long."));
 document.addEventListener("htmx:afterRequest", (event) => {

@@ -44,6 +44,7 @@ if (form) {
   };
 
   input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 120); });
+  if (input.value !== input.defaultValue) look();   // typed before this script had come
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();

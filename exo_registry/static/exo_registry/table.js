@@ -56,6 +56,14 @@ function enhance(table) {
 
   const filter = tools?.querySelector("input[type=search]");
   const count = tools?.querySelector("[data-count]");
+  const nothing = document.createElement("p");
+  const clear = document.createElement("button");
+  nothing.className = "empty";
+  nothing.setAttribute("role", "status");
+  clear.type = "button";
+  clear.textContent = "Show all rows";
+  clear.addEventListener("click", () => { showAll(); filter.focus(); });
+  table.after(nothing);
   const words = new Map(rows.map((row) => [row, `${row.dataset.words ?? ""} ${row.textContent}`.toLowerCase()]));
   const narrow = () => {
     const wanted = (filter?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
@@ -68,21 +76,26 @@ function enhance(table) {
       const group = body.querySelector("tr.group");
       if (group) group.hidden = rows.every((row) => homes.get(row) !== body || row.hidden);
     }
+    nothing.hidden = shown > 0 || !rows.length;
+    nothing.replaceChildren(`No row matches “${filter?.value.trim()}”. `, clear);
     if (count) count.textContent = shown === rows.length ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
   };
-  filter?.addEventListener("input", () => { narrow(); remember("q", filter.value.trim()); });
-  filter?.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+  const showAll = () => {
     filter.value = "";
     narrow();
     remember("q", "");
+  };
+  filter?.addEventListener("input", () => { narrow(); remember("q", filter.value.trim()); });
+  filter?.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") showAll();
   });
 
   tools?.querySelector("[data-csv]")?.addEventListener("click", (event) => {
     const columns = headings.map((_, index) => index).filter((index) => headings[index].dataset.csv !== "off");
-    const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    // Text that a spreadsheet would run as a formula is kept as text.
-    const field = (text) => quote(/^[=+@\t-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    // Text that a spreadsheet would run as a formula is kept as text (exo_registry/formats/csv_text.py).
+    const formula = /^'*(?:\s*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])/;
+    const field = (text) => quote(formula.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
     const lines = [columns.map((index) => headings[index].textContent.trim())];
     const shown = [...table.tBodies].flatMap((body) => [...body.rows]).filter((row) => !row.matches(".group") && !row.hidden);
     for (const row of shown) lines.push(columns.map((index) => valueOf(row.cells[index])));

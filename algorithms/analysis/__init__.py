@@ -1,0 +1,1 @@
+"""What is made of a series afterwards: statistics, and what a position is worth and pays. Pure functions on rows."""

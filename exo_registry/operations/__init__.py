@@ -1,0 +1,1 @@
+"""What an operator looks after: status, metrics, notifications, retention, permissions, schedules."""

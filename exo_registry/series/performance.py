@@ -1,0 +1,54 @@
+"""The statistics of a stored series."""
+
+import datetime as dt
+from functools import lru_cache
+
+from django.conf import settings
+
+from algorithms.analysis.results import active_prices
+from algorithms.analysis.statistics import Performance, notional, performance
+from algorithms.engine import ProductRules
+from exo_registry import market
+from exo_registry.models import Product, Series
+
+POINT_COLUMNS = ("date", "exo", "nfutures_opened", "noptions_opened", "costs")
+TRADE_COLUMNS = ("date", "contract", "qty", "value")
+
+
+def series_performance(series: Series, *, start: dt.date | None = None, capital: float | None = None) -> Performance:
+    """The statistics of a series from `start` on (None: all of it), on `capital` in the product's currency.
+
+    Without a capital it is the largest notional of the whole series (`algorithms.analysis.statistics.notional`); if
+    there is no market data to tell the future's price, none, and what needs one is None. docs/statistics.md has the
+    definitions. Raises ValueError for a capital that is not above zero, MarketStoreError if the store cannot be read.
+    """
+    points = _columns(series.points.order_by("date").values_list(*POINT_COLUMNS), POINT_COLUMNS)
+    trades = _columns(series.trades.order_by("date", "number").values_list(*TRADE_COLUMNS), TRADE_COLUMNS)
+    gaps = list(series.gaps.values_list("date", flat=True))
+    if capital is None and trades["date"]:
+        product = series.product
+        capital = notional(trades, future_prices(product), product.point_value)
+    return performance(points, trades, gaps=gaps, capital=capital, start=start)
+
+
+def future_prices(product: Product) -> dict[dt.date, float]:
+    """Price of the active future at each session, in points, whatever the chains; empty without market data."""
+    newest = product.revisions.values_list("pk", flat=True).first()
+    return _future_prices(str(settings.MARKET_DATA_URI), newest, product.pk, market.rules(product))
+
+
+@lru_cache(maxsize=64)
+def _future_prices(store: str, revision: int | None, product: int, rules: ProductRules) -> dict[dt.date, float]:
+    """Store, revision and rules are part of the key, so that a change of them is seen."""
+    try:
+        futures = market.load_futures(Product.objects.get(pk=product))
+    except market.MarketStoreError:
+        raise
+    except market.MarketDataError:
+        return {}
+    return active_prices(futures)
+
+
+def _columns(rows, names: tuple[str, ...]) -> dict[str, list]:
+    columns = list(map(list, zip(*rows, strict=True))) or [[] for _ in names]
+    return dict(zip(names, columns, strict=True))

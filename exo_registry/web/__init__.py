@@ -1,0 +1,1 @@
+"""What pages, admin and API share: middleware, form fields, log-in, conditional answers."""

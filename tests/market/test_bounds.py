@@ -1,0 +1,41 @@
+"""The largest and smallest values that market data may have, and one beyond them."""
+
+import pytest
+
+from exo_registry.api import market as api_market
+from exo_registry.market import PackErrors, import_pack
+
+from .packs import changed, small_pack, write_pack
+from .test_bars_api import bar, feed, key, market, post
+
+__all__ = ["feed", "key", "market", "post"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "within", "beyond", "excerpt"),
+    [
+        ("options_data", "impliedvol", "5.0", "5.01", "looks like a percentage"),
+        ("riskfreerate", "rate", "1.0", "1.01", "looks like a percentage"),
+        ("riskfreerate", "rate", "-1.0", "-1.01", "looks like a percentage"),
+        ("riskfreerate", "date", "1900-01-01", "1899-12-31", "is not a date"),
+        ("riskfreerate", "date", "2199-12-31", "2200-01-01", "is not a date"),
+    ],
+)
+def test_values_of_a_pack(db, tmp_path, table, column, within, beyond, excerpt):
+    import_pack(write_pack(tmp_path / "within", changed(small_pack(), table, 0, **{column: within})))
+    with pytest.raises(PackErrors) as refused:
+        import_pack(write_pack(tmp_path / "beyond", changed(small_pack(), table, 0, **{column: beyond})))
+    assert f"{column} = '{beyond}': {excerpt}" in str(refused.value)
+
+
+def test_bars_of_one_request(market, post, monkeypatch):
+    monkeypatch.setattr(api_market, "MOST_BARS", 3)
+    assert post([bar()] * 3).status_code == 200
+    assert post([bar()] * 4).status_code == 413
+
+
+def test_bytes_of_one_request(market, post, monkeypatch):
+    monkeypatch.setattr(api_market, "MOST_BYTES", 300)
+    body = '[{"contractname": "F.ESH20", "datetime": "2020-03-05", "close": 3010}'
+    assert post(body + " " * (299 - len(body)) + "]").status_code == 200
+    assert post(body + " " * (300 - len(body)) + "]").status_code == 413

@@ -1,0 +1,1 @@
+"""Algorithms that fail in awkward ways."""
