@@ -84,7 +84,7 @@ def start_run(request: HttpRequest, body: RunRequest) -> HttpResponse:
     try:
         asked = requests.RunRequest(
             products=_named(Product, "exchangesymbol", body.products, "product"),
-            exos=_named(Definition, "name", body.definitions, "EXO definition"),
+            definitions=_named(Definition, "name", body.definitions, "EXO definition"),
             series=_named(Series, "name", body.series, "series"),
             start=body.start,
             until=body.until,

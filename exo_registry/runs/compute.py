@@ -162,7 +162,7 @@ def compute(step: Step, markets: Markets, on_session: Callable[[int, int], None]
         algorithm_hash=code,
         modules=catalogue.loaded_modules(series.definition.algorithm),
         parameters=lineage.parameters_record(algorithm),
-        rules=lineage.rules_record(series),
+        rules=lineage.Rules().of(series),
         revision=markets.calendar.revision,
         dependencies={row.name: row.generation for row in reads.values()},
     )

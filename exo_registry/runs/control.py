@@ -14,10 +14,10 @@ from exo_registry.formats.text import counted
 from exo_registry.models import Product, Run, Status, Step, event_log
 from exo_registry.models.run import ACTIVE
 
-from . import worker as tasks
 from .lease import expire, free, lease_time
 from .plan import raise_if_active
 from .retry import retry_transient
+from .worker import BACKFILL, ONLINE, close_if_ended, enqueue
 
 
 @retry_transient
@@ -31,7 +31,7 @@ def cancel(run: Run, *, user=None) -> int:
             return 0
         event_log.record("run", f"Run {run.pk}: cancel asked for.", level="warning", run=run, user=user)
     stopped = _cancel_waiting(run)
-    tasks.close_if_ended(run)
+    close_if_ended(run)
     run.refresh_from_db()
     return stopped
 
@@ -87,7 +87,7 @@ def _reopen(run: Run, statuses: tuple[str, ...], what: str, user, queue: bool) -
             event_log.record("run", f"Run {run.pk} {what}: {counted(count, 'step')}.", run=run, user=user)
             run.refresh_from_db()
             if queue:
-                tasks.enqueue(run)
+                enqueue(run)
     except IntegrityError:
         raise_if_active(series)
         raise
@@ -106,7 +106,7 @@ def reconcile(now: dt.datetime | None = None) -> str:
     for run in active:
         if run.cancel_requested:
             _cancel_waiting(run)
-    closed = sum(tasks.close_if_ended(run) for run in active)
+    closed = sum(close_if_ended(run) for run in active)
     requeued = sum(_requeue(work, now) for work in unattended(now, lease_time() / 2))
     return f"{freed} freed, {failed} failed, {closed} closed, {requeued} requeued"
 
@@ -119,7 +119,7 @@ def _expired_leases(now: dt.datetime) -> tuple[int, int]:
 
 def _enqueue_if_waiting(step: Step, status: str | None) -> str | None:
     if status == Status.WAITING:
-        tasks.enqueue(step.run, product=step.product)
+        enqueue(step.run, product=step.product)
     return status
 
 
@@ -179,15 +179,15 @@ def _requeue(work: Unattended, now: dt.datetime, *, at_once: bool = False) -> in
     """
     run = Run.objects.get(pk=work.run_id)
     product = Product.objects.get(pk=work.product_id)
-    cluster = tasks.BACKFILL if run.kind != Run.Kind.ONLINE else tasks.ONLINE
+    cluster = BACKFILL if run.kind != Run.Kind.ONLINE else ONLINE
     queued = get_broker(cluster).queue_size()
     pause = max(lease_time(), now - work.since) if queued else lease_time() / 2
     if not cache.add(f"exoweb:requeued:{work.run_id}:{work.product_id}", 1, pause.total_seconds()) and not at_once:
         return 0
     busy = Step.objects.filter(status=Status.RUNNING, lease_until__gt=now).exists()
-    if queued and cluster == tasks.BACKFILL and not busy and not at_once:
+    if queued and cluster == BACKFILL and not busy and not at_once:
         # Tasks wait without an active worker: no backfill cluster is up, so the one that runs this takes it.
-        cluster = tasks.ONLINE
+        cluster = ONLINE
         message = f"No active backfill workers: {product} of run {run.pk} is enqueued for the online ones."
         event_log.record("worker", message, level="warning", run=run, product=product)
     else:
@@ -200,4 +200,4 @@ def _requeue(work: Unattended, now: dt.datetime, *, at_once: bool = False) -> in
             reason = f"waiting {since} without an active worker"
         level = "info" if at_once or busy else "warning"
         event_log.record("run", f"{product}: {reason}; requeued.", level=level, run=run, product=product)
-    return tasks.enqueue(run, product=product, cluster=cluster)
+    return enqueue(run, product=product, cluster=cluster)

@@ -1,4 +1,4 @@
-"""A worker whose code has changed on disk gives its task back and has its cluster replaced.
+"""A worker whose code has changed on disk requeues its task and has its cluster replaced.
 
 A worker is forked from its cluster's process and has that one's engine, so that a new worker would run the old code
 as well: the cluster as a whole must end. It is asked politely, as by an operator; whoever keeps it running

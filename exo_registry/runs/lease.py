@@ -1,4 +1,4 @@
-"""A step's lease: the right of one worker to compute it, until it is ended, given back, expired or taken away.
+"""A step's lease: the right of one worker to compute it, until the step ends, is released, or the lease expires.
 
 A step is claimed by one conditional UPDATE, and every later write is guarded by the claim's token: a worker whose lease
 is gone, or whose task was delivered twice, can write nothing.
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_RENEWALS = 1.0
 
 
 class LeaseGone(Exception):
-    """The step was given to another worker: stop, and write nothing."""
+    """The step is another worker's by now: stop, and write nothing."""
 
 
 class Cancelled(Exception):
@@ -35,7 +35,7 @@ class Cancelled(Exception):
 
 
 def lease_time() -> dt.timedelta:
-    """How long a worker may be silent before its step is given to another."""
+    """How long a worker may be silent before its step is freed for another."""
     return dt.timedelta(seconds=settings.STEP_LEASE)
 
 
@@ -66,11 +66,11 @@ class Lease:
             self.renew(sessions_done=done, sessions_total=total)
 
     def end(self, status: str, **fields: object) -> None:
-        """Give the step back in its final state."""
+        """Leave the step in its final state."""
         self.write(status=status, finished=timezone.now(), lease_token=None, lease_until=None, **fields)
 
     def release(self) -> None:
-        """Give the step back uncomputed, for another worker; the attempt does not count."""
+        """Leave the step waiting for another worker; the attempt does not count."""
         self.write(status=Status.WAITING, lease_token=None, lease_until=None, attempt=F("attempt") - 1)
 
 

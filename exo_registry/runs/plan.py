@@ -85,7 +85,7 @@ class Plan:
 def make_plan(
     *,
     products: Iterable[Product] | None = None,
-    exos: Iterable[Definition] | None = None,
+    definitions: Iterable[Definition] | None = None,
     series: Iterable[Series] | None = None,
     start: dt.date | None = None,
     until: dt.date | None = None,
@@ -100,7 +100,7 @@ def make_plan(
     """
     loaded_code.refresh()
     plan = Plan(kind=kind, mode=mode, start=start, until=until)
-    selection = select(products=products, exos=exos, series=series, now=now)
+    selection = select(products=products, definitions=definitions, series=series, now=now)
     plan.problems = selection.problems
     calendars = _Calendars(plan.problems)
     planned: dict[str, PlanItem] = {}

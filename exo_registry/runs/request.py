@@ -32,7 +32,7 @@ class RunRequest:
     """
 
     products: Collection[Product] | None = None
-    exos: Collection[Definition] | None = None
+    definitions: Collection[Definition] | None = None
     series: Collection[Series] | None = None
     start: dt.date | None = None
     until: dt.date | None = None
@@ -47,7 +47,7 @@ class RunRequest:
         """What the run would compute. Nothing is written."""
         return plan.make_plan(
             products=self.products,
-            exos=self.exos,
+            definitions=self.definitions,
             series=self.series,
             start=self.start,
             until=self.until,

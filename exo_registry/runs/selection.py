@@ -23,7 +23,7 @@ class Selection:
 def select(
     *,
     products: Iterable[Product] | None = None,
-    exos: Iterable[Definition] | None = None,
+    definitions: Iterable[Definition] | None = None,
     series: Iterable[Series] | None = None,
     now: dt.datetime | None = None,
 ) -> Selection:
@@ -31,7 +31,7 @@ def select(
 
     A handful of queries whatever the number of series; nothing is written.
     """
-    choice = _Choice(products, exos, series)
+    choice = _Choice(products, definitions, series)
     assessments = _assessments(choice.product_ids(), now)
     current = {row.series.name: row for row in assessments if row.state != State.RETIRED}
     problems = choice.problems(assessments)
@@ -59,11 +59,11 @@ class _Choice:
     def __init__(
         self,
         products: Iterable[Product] | None,
-        exos: Iterable[Definition] | None,
+        definitions: Iterable[Definition] | None,
         series: Iterable[Series] | None,
     ) -> None:
         self.products = None if products is None else {product.pk: product for product in products}
-        self.exos = None if exos is None else {definition.pk: definition for definition in exos}
+        self.definitions = None if definitions is None else {definition.pk: definition for definition in definitions}
         self.series = None if series is None else {row.pk: row for row in series}
 
     def product_ids(self) -> set[int] | None:
@@ -76,15 +76,16 @@ class _Choice:
     def includes(self, series: Series) -> bool:
         return (
             (self.products is None or series.product_id in self.products)
-            and (self.exos is None or series.definition_id in self.exos)
+            and (self.definitions is None or series.definition_id in self.definitions)
             and (self.series is None or series.pk in self.series)
         )
 
     def problems(self, assessments: list[Assessment]) -> list[str]:
         """Things asked for by name that are not in calculation, and definitions that cannot be loaded."""
-        exos = self.exos or {}
-        definitions = Definition.objects.filter(enabled=True).order_by("name") if self.exos is None else exos.values()
-        problems = [f"{name}: {reason}" for name, reason in broken_definitions(definitions).items()]
+        definitions = (self.definitions or {}).values()
+        enabled = Definition.objects.filter(enabled=True).order_by("name")
+        broken = broken_definitions(enabled if self.definitions is None else definitions)
+        problems = [f"{name}: {reason}" for name, reason in broken.items()]
         problems += [
             f"{product} is not active: activate it in the admin, or with importmarket --activate."
             for product in (self.products or {}).values()
@@ -92,7 +93,7 @@ class _Choice:
         ]
         problems += [
             f"{definition} is not enabled: enable it in the admin."
-            for definition in exos.values()
+            for definition in definitions
             if not definition.enabled
         ]
         known = {row.series.pk: row for row in assessments}

@@ -22,10 +22,9 @@ from exo_registry.models import Product, Run, Status, Step, event_log
 from exo_registry.models.run import ACTIVE, ENDED
 from exo_registry.series import lineage
 
-from . import lease as leases
 from .compute import CannotCompute, CodeChanged, Markets, Retired, Written, compute, store
 from .handover import end_cluster
-from .lease import Cancelled, Lease, LeaseGone, claim, lease_time, worker_name
+from .lease import Cancelled, Lease, LeaseGone, claim, expire, free, lease_time, take_back_fault, worker_name
 from .retry import drop_connection, interrupts_first, is_transient, retry_transient
 from .stages import Stages
 
@@ -78,7 +77,7 @@ def work(run_id: int, product_id: int, on_progress: Progress | None = None, stag
     the time goes. Any number of workers may do so: each step is computed by the one that claims it, and a
     step waits for those that it reads.
 
-    A worker with old code gives the task back and has its cluster replaced; elsewhere that is an OldCode error, and
+    A worker with old code requeues the task and has its cluster replaced; elsewhere that is an OldCode error, and
     what is left waits.
     """
     if not connection.in_atomic_block:
@@ -130,7 +129,7 @@ def _next(run: Run, product_id: int) -> Lease | None:
         return None
     now = timezone.now()
     for step in steps:
-        leases.expire(step, now)
+        expire(step, now)
         if step.status not in ACTIVE:
             continue
         needs = [by_name[name] for name in _needs(step) if name in by_name]
@@ -182,7 +181,7 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
             message = f"{step.series.name}: stored, though the connection was lost before the database confirmed it."
             event_log.record("step", message, step=step)
             return
-        leases.take_back_fault(step)
+        take_back_fault(step)
         message = f"{step.series.name}: the lease of {worker_name()} had expired; its result was discarded."
         event_log.record("step", message, level="warning", step=step)
     except CodeChanged as error:
@@ -195,7 +194,7 @@ def _attempt(lease: Lease, markets: Markets, on_progress: Progress | None) -> No
     except MarketStoreError as error:
         if not error.transient:
             _end(lease, Status.FAILED, f"{step.series.name} failed: {error}.", error=f"{error}.")
-        elif leases.free(step, str(error), fault=False, error=f"{error}.") == Status.WAITING:
+        elif free(step, str(error), fault=False, error=f"{error}.") == Status.WAITING:
             raise  # the other steps would only wait for the same; the reconciler requeues all of them
     except (CannotCompute, MarketDataError) as error:
         _end(lease, Status.FAILED, f"{step.series.name} failed: {error}", error=str(error))
@@ -247,16 +246,15 @@ def _end(lease: Lease, status: str, message: str, **fields: object) -> None:
 
 
 def _release_when_back(lease: Lease, error: Exception) -> None:
-    """Give back a step that the database interrupted, once it answers; not the step's fault.
+    """Release a step that the database interrupted, once it answers; not the step's fault.
 
-    If it stays away, the lease expires, and the reconciler gives the step to another worker. What an operator has to
+    If it stays away, the lease expires, and the reconciler frees the step for another worker. What an operator has to
     fix first, such as a full disk, is left to the reconciler, too, so that nothing is tried without a pause.
     """
     patience = time.monotonic() + lease_time().total_seconds() / 2
     while True:
         try:
-            if not connection.in_atomic_block:
-                connection.close()
+            drop_connection()
             if _release(lease):
                 name = lease.step.series.name
                 message = f"{name}: interrupted in {worker_name()}, to be computed again. {explain(error)}"
@@ -271,11 +269,11 @@ def _release_when_back(lease: Lease, error: Exception) -> None:
 
 
 def _release(lease: Lease) -> bool:
-    """Give a step back for another worker; False if it was ended, or given to another, already."""
+    """Release a step for another worker; False if it was ended, or claimed by another, already."""
     try:
         lease.release()
     except LeaseGone:
-        log.info("step %s had been ended, or given to another worker", lease.step.pk)
+        log.info("step %s had been ended, or claimed by another worker", lease.step.pk)
         return False
     return True
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 from algorithms.engine.text import shorten
 from exo_registry.code import loaded_code, source_code
 from exo_registry.definitions import catalogue
+from exo_registry.formats.json_differences import ABSENT, differences
 from exo_registry.formats.text import listed
 from exo_registry.market.session_lists import DataEnd
 from exo_registry.models import CodeVersion, Definition, Product, Revision, Series
@@ -133,8 +134,7 @@ def _recipe_causes(series: Series, recipe: lineage.Recipe) -> Iterator[Cause]:
     if recipe.code != series.algorithm_hash:
         yield Cause(Category.CODE, "", "algorithm code changed", series.algorithm_hash, recipe.code)
     if series.parameters != recipe.parameters:
-        for name, old, new in differences(series.parameters or {}, recipe.parameters):
-            yield Cause(Category.PARAMETERS, name, _arrow(name, old, new), old, new)
+        yield from _changed_values(Category.PARAMETERS, series.parameters or {}, recipe.parameters)
 
 
 def _name_modules(series: dict[int, Series], causes: dict[int, list[Cause]]) -> None:
@@ -203,18 +203,10 @@ def _input_causes(series: Series, inputs: dict[str, tuple[int, dt.datetime | Non
             yield Cause(Category.INPUT_SERIES, name, f"{name}, which it reads, was recomputed", old, new, since)
 
 
-def differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(place, old, new) of each difference of two JSON values, as deep as it lies: ("legs[0].qty", 1, 2)."""
-    if old == new:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**new, **old}:
-            yield from differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for number, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from differences(before, after, f"{place}[{number}]")
-    else:
-        yield place, old, new
+def _changed_values(category: Category, stored: dict, current: dict) -> Iterator[Cause]:
+    for name, *values in differences(stored, current):
+        old, new = (None if value is ABSENT else value for value in values)
+        yield Cause(category, name, _arrow(name, old, new), old, new)
 
 
 def _arrow(name: str, old: Any, new: Any) -> str:

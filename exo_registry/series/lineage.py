@@ -37,11 +37,6 @@ def costs_of(series: Series) -> Costs:
     )
 
 
-def rules_record(series: Series) -> dict:
-    """The rules that the series is computed by, as they are stored and compared."""
-    return {**product_record(series.product), **costs_record(series)}
-
-
 def product_record(product: Product) -> dict:
     """The rules of the product itself, as they are stored and compared."""
     return {name: _plain(value) for name, value in _rules(product).items() if name not in NOT_RULES}
@@ -54,7 +49,7 @@ def costs_record(series: Series) -> dict:
 
 
 class Rules:
-    """The rules that series are computed by, as `rules_record`, each made once a product and costs."""
+    """The rules that series are computed by, as they are stored and compared, each made once a product and costs."""
 
     def __init__(self) -> None:
         self._products: dict[int, dict] = {}

@@ -22,11 +22,11 @@ MOST = 6  # lines that can still be distinguished
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A series of the comparison: its line (1 to MOST) and the address without it."""
+class Line:
+    """A line of the comparison: its series, its number (1 to MOST) and the address without it."""
 
     series: Series
-    line: int
+    number: int
     without: str
 
 
@@ -40,8 +40,8 @@ def compare(request: HttpRequest) -> HttpResponse:
     others = [name for name in known if name not in kept]
     context = {
         "chosen": [
-            Chosen(series, line, address(name for name in kept if name != series.name))
-            for line, series in enumerate(chosen[:MOST], start=1)
+            Line(series, number, address(name for name in kept if name != series.name))
+            for number, series in enumerate(chosen[:MOST], start=1)
         ],
         "left_out": chosen[MOST:],
         "unknown": [(name, nearest(name, others)) for name in names if name not in kept],

@@ -61,7 +61,7 @@ class BackfillForm(forms.Form):
         try:
             self.asked = RunRequest(
                 products=self._chosen("product") or None,
-                exos=self._chosen("exo") or None,
+                definitions=self._chosen("exo") or None,
                 series=self._chosen("series") or None,
                 start=cleaned.get("start"),
                 until=cleaned.get("until"),

@@ -7,7 +7,6 @@ import re
 import pytest
 from django.urls import reverse
 
-from exo_registry.admin.history import differences
 from exo_registry.definitions import sync_series
 from exo_registry.models import Definition, Series
 from tests.html import texts
@@ -61,20 +60,6 @@ def test_the_history_of_parameters_names_what_differs(browser, es, make_definiti
     page = browser.get(reverse("admin:exo_registry_definition_history", args=[definition.pk])).content.decode()
     cells = [" ".join(text.split()) for text in texts(page, "//table[@id='change-history']//li")]
     assert cells == ["Parameters, call[7].qty: 1 → -2.5"]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "changes"),
-    [
-        ({"a": 1}, {"a": 1}, []),
-        ({"a": 1, "b": 2}, {"a": 1.5}, [("a", "1", "1.5"), ("b", "2", "none")]),
-        ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": None}, 3]}, [("a[1].b", '"x"', "null"), ("a[2]", "none", "3")]),
-        ({"a": True}, {"a": 1}, [("a", "true", "1")]),
-        ({"a": {"b": 1}}, {"a": 2}, [("a", '{"b": 1}', "2")]),
-    ],
-)
-def test_differences_of_json(old, new, changes):
-    assert list(differences(old, new)) == changes
 
 
 def test_products_that_are_chosen_are_kept(browser, es, make_product):

@@ -29,7 +29,7 @@ def test_without_series_it_says_what_to_do(viewer, es):
 def test_series_keep_the_order_of_the_address_and_can_be_removed(viewer, two):
     answer = viewer.get("/compare/?s=ES_ContFut&s=CL_ContFut&s=ES_ContFut")
     text = answer.text
-    assert [(line.series.name, line.line, line.without) for line in answer.context["chosen"]] == [
+    assert [(line.series.name, line.number, line.without) for line in answer.context["chosen"]] == [
         ("ES_ContFut", 1, "/compare/?s=CL_ContFut"),
         ("CL_ContFut", 2, "/compare/?s=ES_ContFut"),
     ]

@@ -169,14 +169,14 @@ def test_a_stale_series_is_never_extended(es, contfut, compute, bars):
 
 def test_what_a_series_reads_comes_first_and_is_taken_in(es, contfut, make_definition):
     ichi = make_definition("AIchi", ICHIMOKU)
-    planned = plan.make_plan(exos=[ichi], start=START)
+    planned = plan.make_plan(definitions=[ichi], start=START)
     assert [item.series.name for item in planned.items] == ["ES_ContFut", "ES_AIchi"]
 
 
 def test_what_it_reads_is_left_out_when_it_is_up_to_date(es, contfut, make_definition, compute):
     ichi = make_definition("AIchi", ICHIMOKU)
-    compute(exos=[contfut], start=START)
-    assert [item.series.name for item in plan.make_plan(exos=[ichi], start=START).items] == ["ES_AIchi"]
+    compute(definitions=[contfut], start=START)
+    assert [item.series.name for item in plan.make_plan(definitions=[ichi], start=START).items] == ["ES_AIchi"]
 
 
 def test_a_series_recomputed_makes_its_readers_stale(es, contfut, make_definition, compute):
@@ -192,7 +192,7 @@ def test_no_series_goes_past_what_it_reads(es, contfut, make_definition, compute
     compute(start=START, until=DAYS[49])
     contfut.enabled = False
     contfut.save()
-    planned = plan.make_plan(exos=[ichi])
+    planned = plan.make_plan(definitions=[ichi])
     assert planned.items == []
     assert planned.problems == [
         "ES_AIchi: AIchi reads ES_ContFut, which is not in calculation: "
@@ -219,7 +219,7 @@ def test_products_and_definitions_switched_off_are_said_so(es, contfut):
     es.save()
     contfut.enabled = False
     contfut.save()
-    assert plan.make_plan(products=[es], exos=[contfut], start=START).problems == [
+    assert plan.make_plan(products=[es], definitions=[contfut], start=START).problems == [
         "ES is not active: activate it in the admin, or with importmarket --activate.",
         "ContFut is not enabled: enable it in the admin.",
     ]

@@ -101,12 +101,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _asked(self, options: dict) -> RunRequest:
-        symbols, exos = options["symbols"], options["exolist"]
+        symbols, names = options["symbols"], options["exolist"]
         backfill = options["backfill"] or options["reset"] or options["stale"]
         try:
             return RunRequest(
                 products=arguments.products(symbols) if symbols else None,
-                exos=arguments.definitions(exos) if exos else None,
+                definitions=arguments.definitions(names) if names else None,
                 start=options["backfill"],
                 until=options["until"],
                 mode=Run.Mode.RESET if options["reset"] else Run.Mode.STALE if options["stale"] else DEFAULT_MODE,
