@@ -8,7 +8,10 @@ from .engine import Parameters, Session
 
 
 class Band(Parameters):
-    """When a position is closed and opened anew: its delta has left [low, high]."""
+    """When a position is closed and opened anew: its delta has left [low, high].
+
+    Deltas are those of the whole position, in futures: +1 gains one point's value for each point that the price rises.
+    """
 
     low: float | None = Field(None, description="Rebalance below this delta; empty: never.", allow_inf_nan=False)
     high: float | None = Field(None, description="Rebalance above this delta; empty: never.", allow_inf_nan=False)
@@ -26,7 +29,14 @@ class Band(Parameters):
         return self
 
     def is_left(self, session: Session) -> bool:
-        """Whether the position's delta is outside the band, and has been left alone for long enough."""
+        """Whether the position's delta is outside the band, and has been left alone for long enough.
+
+        Args:
+            session: The session at whose prices the delta is taken.
+
+        Raises:
+            QuoteMissing: Something held has no quote.
+        """
         if self.low is None and self.high is None:
             return False
         delta = session.position_delta()

@@ -17,6 +17,16 @@ class Ichimoku:
     mid(span_b), both displaced forward by `displacement` points. Above both spans: bullish; below both: bearish;
     otherwise neutral; before both exist: unknown (None). With `spans` "a" the cloud is span A alone, and a point
     on it is unknown. Source of the indicator: G. Hosoda, "Ichimoku Kinko Hyo" (1969).
+
+    Args:
+        conversion: Window of the conversion line, in points.
+        base: Window of the base line.
+        displacement: By how many points the spans are displaced.
+        span_b: Window of span B.
+        spans: "both", or "a" for span A alone.
+
+    Attributes:
+        value: BULLISH, BEARISH or NEUTRAL after the newest point; None: unknown.
     """
 
     def __init__(
@@ -97,6 +107,13 @@ class SwingPoints:
     start anew with the next point. Lows mirror this. Before the first confirmation the level is the first point.
     Above the high level: bullish; else below the low level: bearish; else strictly between them: neutral; else
     unknown (None). One pass, a fixed effort for each point.
+
+    Args:
+        high_threshold: Points below a running high after which the next confirms it.
+        low_threshold: Points above a running low after which the next confirms it.
+
+    Attributes:
+        value: BULLISH, BEARISH or NEUTRAL after the newest point; None: unknown.
     """
 
     def __init__(self, high_threshold: int = 2, low_threshold: int = 2):

@@ -14,7 +14,11 @@ PREFIX = "Invalid regular expression: "
 
 
 def check(pattern: str) -> None:
-    """Raises ValueError, with the reason, for a pattern that cannot be used."""
+    """Check a pattern before it is used.
+
+    Raises:
+        ValueError: It cannot be used; the message is the reason.
+    """
     if len(pattern) > LONGEST:
         raise ValueError(f"it has {len(pattern):,} characters, and at most {LONGEST} are taken")
     if not pattern.isprintable():
@@ -30,7 +34,11 @@ def check(pattern: str) -> None:
 
 @lru_cache(10_000)
 def matches_any(patterns: tuple[str, ...], code: str) -> bool:
-    """Whether one of the patterns matches the whole code. Raises ValueError for a pattern that cannot be used."""
+    """Whether one of the patterns matches the whole code.
+
+    Raises:
+        ValueError: One of the patterns cannot be used.
+    """
     for pattern in patterns:
         check(pattern)
     whole = (rf"\A(?:{pattern})\z" for pattern in patterns)

@@ -18,7 +18,11 @@ LEAVES = (type(None), bool, int, float, str)
 
 
 def quantity(value: Any) -> float:
-    """A number of contracts. Raises EngineError for what is no number, not finite, or beyond a billion."""
+    """A number of contracts as a float.
+
+    Raises:
+        EngineError: It is no number, not finite, or beyond a billion.
+    """
     is_number = type(value) is float or isinstance(value, Real)
     if not is_number:
         raise EngineError(f"a quantity is a number of contracts, not {_kind(value)}")
@@ -31,7 +35,16 @@ def quantity(value: Any) -> float:
 
 
 def label(value: object, name: str, limit: int) -> str:
-    """A short text, such as the leg of a trade. Raises EngineError if it is no text, too long or cannot be stored."""
+    """A short text, such as the leg of a trade.
+
+    Args:
+        value: The text.
+        name: What it is, for the error's message.
+        limit: Most characters.
+
+    Raises:
+        EngineError: It is no text, too long or cannot be stored.
+    """
     if not isinstance(value, str):
         raise EngineError(f"{name} is a text, not {_kind(value)}")
     if len(value) > limit:
@@ -42,9 +55,14 @@ def label(value: object, name: str, limit: int) -> str:
 def plain(value: Any, place: str, limit: int) -> Any:
     """The value as JSON keeps it: numpy scalars become Python numbers, tuples become lists, -0.0 becomes 0.0.
 
-    `place` names it in errors. `limit`: of its size, which is the number of values in it plus the length of its texts.
-    Raises EngineError, naming the place and the type, for what JSON or a database cannot keep: NaN and infinities,
-    other types, keys that are not text, text with NUL or lone surrogates, and what is too large or nested too deeply.
+    Args:
+        value: Numbers, text, True, False, None, and lists, tuples or dicts of these.
+        place: Names it in errors.
+        limit: Of its size, which is the number of values in it plus the length of its texts.
+
+    Raises:
+        EngineError: JSON or a database cannot keep it: NaN and infinities, other types, keys that are not text, text
+            with NUL or lone surrogates, and what is too large or nested too deeply. It names the place and the type.
     """
     if type(value) is dict and len(value) * 2 * SHORT < limit and all(map(_is_simple, value, value.values())):
         return value  # what is recorded at each session is nearly always such
