@@ -13,14 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from .bar_times import STRAY, dates_and_strays
 from .errors import PackError
 from .pack_schema import HOLDS, PACK
-from .tables import NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, ProductRules, Rates, Vols
+from .tables import EPOCH, NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, ProductRules, Rates, Vols
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 TYPES = {"number": pa.float64(), "integer": pa.int32(), "date": pa.date32()}
 PRICING_MODELS = ("black76", "black_scholes")
 DATE_BAR = -1  # the second of a bar that is a date alone
+NO_DAY = np.iinfo(np.int64).min  # of a bar that has a time
 SECONDS_A_DAY = 86_400
 
 
@@ -88,7 +90,7 @@ def read_product(folder: Path, symbol: str) -> tuple[ProductRules, Futures, Bars
     bars = _of(_required(folder, "contracts_bars"), "contractname", contracts.column("contractname"))
     zone = product.array("timezone")[0] or "America/Chicago"
     future = _codes(bars, "contractname", contracts)
-    day, second = _moments(bars, zone)
+    day, second = _moments(bars, future, zone)
     close = bars.array("close")
     used = day <= futures.expiry[future]  # a record after its contract's expiration is no quote
     quotes = Bars(future[used], day[used], second[used], close[used])
@@ -178,29 +180,71 @@ def _rules(product: Table, symbol: str) -> ProductRules:
     )
 
 
-def _moments(bars: Table, zone: str) -> tuple[np.ndarray, np.ndarray]:
-    """Local day and second of bars. A time without an offset is on the product's clock."""
+def _moments(bars: Table, contracts: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
+    """Local day and second of bars. A time without an offset is on the product's clock; midnights are dates where a
+    contract has no other times."""
     values = bars.column("datetime")
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        dates = {len(text) == len("2024-01-02") for text in values.to_pylist()}
-        if len(dates) > 1:
-            bars.refuse("datetime", "holds both dates and times: write all bars one way")
-        kind: Any = pa.timestamp("us") if dates == {False} else pa.date32()
-    else:
-        kind = values.type
     try:
-        values = values.cast(kind)
-        if pa.types.is_timestamp(kind) and kind.tz:
-            values = pc.local_timestamp(values.cast(pa.timestamp("us", tz=zone)))
-        if not pa.types.is_date(kind) and not pa.types.is_timestamp(kind):
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            day, instant, wall, zoned = _text_moments(values)
+        elif pa.types.is_date(values.type):
+            day = _days(values.cast(pa.date32()))
+            return day, np.full(len(day), DATE_BAR, np.int32)
+        elif pa.types.is_timestamp(values.type):
+            day, zoned = np.full(len(values), NO_DAY), np.full(len(values), values.type.tz is not None)
+            instant, wall = _seconds(values), _seconds(pc.local_timestamp(values) if values.type.tz else values)
+        else:
             bars.refuse("datetime", f"holds something else than {HOLDS['moment']}")
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         bars.refuse("datetime", f"holds something else than {HOLDS['moment']}: {error}")
-    if pa.types.is_date(kind):
-        day = np.asarray(values.cast(pa.date32()).cast(pa.int32()).to_numpy(zero_copy_only=False))
-        return day, np.full(len(day), DATE_BAR, np.int32)
-    seconds = np.asarray(values.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)) // 1_000_000
-    return (seconds // SECONDS_A_DAY).astype(np.int32), (seconds % SECONDS_A_DAY).astype(np.int32)
+    timed = day == NO_DAY
+    own, universal = wall % SECONDS_A_DAY == 0, instant % SECONDS_A_DAY == 0
+    midnight = timed & (own | universal)
+    dates, strays = dates_and_strays(contracts, midnight, timed & ~midnight)
+    if strays.any():
+        bars.refuse("datetime", f"row {int(np.argmax(strays)) + 1:,} {STRAY}")
+    day = np.where(dates, np.where(own, wall, instant) // SECONDS_A_DAY, day)
+    timed &= ~dates
+    mixed = np.intersect1d(contracts[timed], contracts[~timed])
+    if len(mixed):
+        bars.refuse("datetime", "holds both dates and times of a contract: write all its bars one way")
+    local = np.where(zoned, _clock(instant, zone), wall)
+    second = np.where(timed, local % SECONDS_A_DAY, DATE_BAR)
+    return np.where(timed, local // SECONDS_A_DAY, day).astype(np.int32), second.astype(np.int32)
+
+
+def _text_moments(values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Day (NO_DAY for a time), seconds since 1970 in UTC, the same on its own clock, and whether it has an offset.
+
+    Raises ValueError or ArrowException for what is neither a date nor a time.
+    """
+    texts = values.dictionary_encode()
+    words = texts.dictionary.to_pylist()
+    is_date = np.array([len(word) == len("2024-01-02") for word in words], bool)
+    days = _days(pc.if_else(pa.array(is_date), texts.dictionary, None).cast(pa.date32()).fill_null(EPOCH))
+    midnight = dt.datetime.combine(EPOCH, dt.time())
+    times = [midnight if dated else dt.datetime.fromisoformat(word) for word, dated in zip(words, is_date, strict=True)]
+    zoned = np.array([time.tzinfo is not None for time in times], bool)
+    offsets = [(time.utcoffset() or dt.timedelta()).total_seconds() for time in times]
+    seconds = np.array([(time.replace(tzinfo=None) - midnight) // dt.timedelta(seconds=1) for time in times], np.int64)
+    instant = seconds - np.array(offsets, np.int64)
+    at = texts.indices.to_numpy()
+    return np.where(is_date, days, NO_DAY)[at], instant[at], seconds[at], zoned[at]
+
+
+def _days(dates: Any) -> np.ndarray:
+    return np.asarray(dates.cast(pa.int32()).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _seconds(stamps: Any) -> np.ndarray:
+    naive = stamps.cast(pa.timestamp("us", tz=stamps.type.tz), safe=False)
+    return np.asarray(naive.cast(pa.int64()).to_numpy(zero_copy_only=False)) // 1_000_000
+
+
+def _clock(instant: np.ndarray, zone: str) -> np.ndarray:
+    """Seconds since 1970 on the clock of a time zone."""
+    stamps = pa.array(instant, pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("s", tz="UTC"))
+    return _seconds(pc.local_timestamp(stamps.cast(pa.timestamp("s", tz=zone))))
 
 
 def _of(table: Table, key: str, names: Any) -> Table:

@@ -1,5 +1,6 @@
 """Market data in over HTTP: bars of contracts, from feeds."""
 
+import operator
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -73,6 +74,16 @@ class BarsReport(BaseModel):
     unchanged: int = Field(description="Bars that were stored already, unchanged.")
     errors: list[BarError]
     revisions: dict[str, int] = Field(description="The revisions of market data that this made, by product.")
+    warnings: list[str] = Field(
+        [],
+        description="What of the bars that were taken is probably wrong; left out if nothing is.",
+        exclude_if=operator.not_,
+    )
+    notes: list[str] = Field(
+        [],
+        description="How they were understood, such as midnights that are dates; left out if that is plain.",
+        exclude_if=operator.not_,
+    )
 
 
 class RefusedBars(BarsReport):
@@ -109,7 +120,7 @@ def take_bars(request: HttpRequest, body: list) -> HttpResponse:
     repeat what it is unsure of. `datetime` is as in a market pack.
     """
     rows, again, errors = _sift(body)
-    accepted, revisions = 0, {}
+    accepted, revisions, warnings, notes = 0, {}, [], []
     if rows:
         report, refused = _import(list(rows.values()), request)
         indexes = list(rows)
@@ -123,6 +134,7 @@ def take_bars(request: HttpRequest, body: list) -> HttpResponse:
                 ]
         if report:
             accepted = sum(product.rows_added + product.rows_changed for product in report.products)
+            warnings, notes = report.warning_lines, report.note_lines
             revisions = {product.symbol: product.revision.number for product in report.products if product.revision}
     refused_count = len({error.index for error in errors})
     result = BarsReport(
@@ -130,6 +142,8 @@ def take_bars(request: HttpRequest, body: list) -> HttpResponse:
         unchanged=len(body) - refused_count - accepted,
         errors=sorted(errors, key=lambda error: error.index),
         revisions=revisions,
+        warnings=warnings,
+        notes=notes,
     )
     if refused_count and refused_count == len(body):
         raise Problem("No bar was taken: errors says what is wrong with each.", 422, **result.model_dump())

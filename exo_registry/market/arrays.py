@@ -34,12 +34,17 @@ class Text:
 
 @dataclass
 class Moments:
-    """Dates (`day`) and times: `instant` in seconds, since 1970 in UTC where `zoned`, else on the local clock."""
+    """Dates (`day`) and times: `instant` in seconds, since 1970 in UTC where `zoned`, else on the local clock.
+
+    timed: written with a time. midnight: the date that a time stands for if it is midnight, in UTC or on the clock of
+    its own offset; else MISSING.
+    """
 
     day: np.ndarray
     instant: np.ndarray
     timed: np.ndarray
     zoned: np.ndarray
+    midnight: np.ndarray
 
 
 def _no_text(rows: int) -> Text:
@@ -56,7 +61,7 @@ def _no_days(rows: int) -> np.ndarray:
 
 def _no_moments(rows: int) -> Moments:
     nothing = np.zeros(rows, bool)
-    return Moments(_no_days(rows), np.zeros(rows, np.int64), nothing, nothing)
+    return Moments(_no_days(rows), np.zeros(rows, np.int64), nothing, nothing.copy(), _no_days(rows))
 
 
 # A column of which nothing could be read.

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bson import Decimal128, ObjectId
 
+from algorithms.engine.bar_times import dates_and_strays
+
 from .columns import WrongType, joined
 from .schema import HOLDS, RECORD, REFUSED, Column
 
-STRAY = "is a time, though most bars of the contract are dates (midnight in UTC)"
 NAMES = {bool: "a boolean", dict: "an object", list: "a list", ObjectId: "an ObjectId", dt.datetime: "a date"}
 
 
@@ -163,13 +164,11 @@ def bars_of_both_kinds(
     whole = pc.equal(stamps, pc.floor_temporal(stamps, unit="second")).fill_null(False).to_numpy()
     names = contracts.combine_chunks().dictionary_encode()
     codes = names.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    timed = whole & ~midnight & (codes >= 0)
-    times = np.bincount(codes[timed], minlength=len(names.dictionary))
-    dates = np.bincount(codes[midnight & (codes >= 0)], minlength=len(names.dictionary))
     sure = pc.is_in(names.dictionary, value_set=pa.array(sorted(known), pa.string())).to_numpy(zero_copy_only=False)
-    daily = (dates > times) & ~sure
-    intraday = names.dictionary.filter(pa.array((times > 0) & ~daily)).to_pylist()
-    return set(intraday), timed & daily[codes]
+    timed = whole & ~midnight
+    _, strays = dates_and_strays(codes, midnight, timed, sure)
+    times = np.unique(codes[timed & ~strays & (codes >= 0)])
+    return set(names.dictionary.take(pa.array(times)).to_pylist()), strays
 
 
 def date_texts(stamps: pa.ChunkedArray, given: pa.ChunkedArray, intraday: pa.ChunkedArray | None) -> pa.ChunkedArray:

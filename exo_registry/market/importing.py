@@ -22,6 +22,7 @@ from exo_registry.models.event_log import record
 
 from . import store
 from .changes import NEVER, terms_matter_from
+from .daily_bars import settle_dates
 from .load import Newest, newest
 from .pack import Pack, read_pack
 from .parse import Frame, parse
@@ -88,13 +89,17 @@ class ProductReport:
 
 @dataclass
 class ImportReport:
-    """What an import did. rows: how many rows were read, by table."""
+    """What an import did. rows: how many rows were read, by table.
+
+    warnings: what is probably wrong. note_lines: how the data was understood, and what of it is not used.
+    """
 
     source: str
     rows: dict[str, int]
     products: list[ProductReport]
     warnings: list[Problem]
     warning_lines: list[str]
+    note_lines: list[str] = field(default_factory=list)
 
     @property
     def changed_anything(self) -> bool:
@@ -108,6 +113,7 @@ class _Import:
     pack: Pack
     problems: Problems
     warnings: Problems
+    notes: Problems = field(default_factory=Problems)
     frames: dict[str, Frame] = field(default_factory=dict)
     products: dict[str, ProductChange] = field(default_factory=dict)
     symbols: list[str] = field(default_factory=list)
@@ -181,7 +187,9 @@ def _run(work: _Import, user: User | None, activate: bool, progress: Progress | 
         _compare(work, records, snapshot)
         _tell(progress, "writing")
         reports = _write(work, snapshot, user, activate)
-    report = ImportReport(work.pack.source, rows, reports, list(work.warnings), work.warnings.lines())
+    report = ImportReport(
+        work.pack.source, rows, reports, list(work.warnings), work.warnings.lines(), work.notes.lines()
+    )
     if report.changed_anything:
         imported.send_robust(ImportReport, report=report)
     return report
@@ -211,6 +219,8 @@ def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
         if table not in frames:
             continue
         check(frames[table], problems, warnings)
+        if table == "contracts_bars":
+            settle_dates(frames[table], work.contracts, snapshot, problems, work.notes)
         if table in OWNER:
             owners = work.options if table == "options_data" else work.contracts
             records[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)

@@ -30,9 +30,10 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from algorithms.engine.bar_times import STRAY
 from exo_registry.failures import MarketDataError
 
-from .documents import STRAY, Documents, bars_of_both_kinds, chunked, date_texts, with_message, without_repeats
+from .documents import Documents, bars_of_both_kinds, chunked, date_texts, with_message, without_repeats
 from .schema import PACK, RECORD, REFUSED, Column
 
 BATCH = 20_000  # documents held as Python objects at a time

@@ -284,7 +284,7 @@ def _moment(column: _Column, frame: Frame, problems: Problems) -> tuple[Moments,
         moments = _text_moments(column.codes, column.texts)
         bad = (moments.day == MISSING) & (column.codes >= 0)
     else:
-        moments = _stamp_moments(column.data, frame["contractname"].codes)
+        moments = _stamp_moments(column.data)
         bad = (moments.day == MISSING) & ~missing
     column.report(
         bad,
@@ -296,7 +296,7 @@ def _moment(column: _Column, frame: Frame, problems: Problems) -> tuple[Moments,
 
 
 def _text_moments(codes: np.ndarray, texts: pa.Array) -> Moments:
-    day, instant = _days(texts), np.zeros(len(texts), np.int64)
+    day, instant, wall = _days(texts), np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
     timed, zoned = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
     for at in np.flatnonzero(day == MISSING).tolist():
         word = texts[at].as_py()
@@ -311,28 +311,32 @@ def _text_moments(codes: np.ndarray, texts: pa.Array) -> Moments:
         if 1900 <= value.year < 2200:
             timed[at], instant[at] = True, seconds.days * DAY_SECONDS + seconds.seconds
             day[at] = instant[at] // DAY_SECONDS
-    return Moments(
-        spread(codes, day, MISSING), spread(codes, instant, 0), spread(codes, timed, False), spread(codes, zoned, False)
-    )
+            offset = value.utcoffset() or dt.timedelta()
+            wall[at] = instant[at] + offset.days * DAY_SECONDS + offset.seconds
+    midnight = _midnights(instant, wall, timed)
+    columns = ((day, MISSING), (instant, 0), (timed, False), (zoned, False), (midnight, MISSING))
+    return Moments(*(spread(codes, values, missing) for values, missing in columns))
 
 
-def _stamp_moments(column: pa.ChunkedArray, contracts: np.ndarray) -> Moments:
-    """Dates, or timestamps. A contract whose timestamps are all at midnight has dates: many programs know no others."""
+def _stamp_moments(column: pa.ChunkedArray) -> Moments:
+    """Dates, or timestamps."""
     instants, wall, whole, zoned = seconds_of(column)
-    midnight = wall % DAY_SECONDS == 0
-    if pa.types.is_date32(column.type):
-        timed = np.zeros(len(wall), bool)
-    else:
-        there = column.is_valid().to_numpy()
-        intraday = np.unique(contracts[there & ~(whole & midnight)])
-        timed = np.isin(contracts, intraday)
-    days = np.where(timed, instants, wall) // DAY_SECONDS
+    day = _in_range(np.where(whole, instants // DAY_SECONDS, MISSING))
+    timed = (day != MISSING) & (not pa.types.is_date32(column.type))
     return Moments(
-        _in_range(np.where(whole, days, MISSING)),
+        day,
         np.where(whole, instants, 0),
-        timed & whole,
+        timed,
         np.full(len(wall), zoned),
+        _midnights(instants, wall, timed),
     )
+
+
+def _midnights(instants: np.ndarray, wall: np.ndarray, timed: np.ndarray) -> np.ndarray:
+    """The date of each time that is midnight, on the clock of its own offset or in UTC; else MISSING."""
+    own, universal = wall % DAY_SECONDS == 0, instants % DAY_SECONDS == 0
+    days = np.where(own, wall, instants) // DAY_SECONDS
+    return _in_range(np.where(timed & (own | universal), days, MISSING))
 
 
 READERS = {

@@ -104,7 +104,8 @@ def _import(folder: Path, pack: Path, user, activate: bool) -> Outcome:
 
 def _summary(report: ImportReport) -> str:
     lines = [str(product) for product in report.products]
-    return "\n".join([*lines, *(f"warning: {line}" for line in report.warning_lines)])
+    warnings = [f"warning: {line}" for line in report.warning_lines]
+    return "\n".join([*lines, *warnings, *(f"note: {line}" for line in report.note_lines)])
 
 
 def _finish(folder: Path, pack: Path, name: str, where: str, text: str, user) -> Outcome:

@@ -84,6 +84,8 @@ class Command(BaseCommand):
             return
         for line in report.warning_lines:
             self.stderr.write(f"warning: {line}")
+        for line in report.note_lines:
+            self.stderr.write(f"note: {line}")
         if options["verbosity"]:
             Console(file=self.stdout, soft_wrap=True).print(_summary(report))
             for line in next_step.after_import(report.products):
