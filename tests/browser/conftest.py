@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.paths import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 30_000  # milliseconds, for a machine that is busy with other things
+expect.set_options(timeout=PATIENCE)  # its own is 5 s, whatever the page's is
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
