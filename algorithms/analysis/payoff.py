@@ -208,5 +208,5 @@ def _upper_slope(snapshot: Snapshot) -> float:
 
 
 def _without_noise(snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
-    size = sum(abs(line.qty) * line.point_value * line.future_price for line in snapshot.lines)
+    size = sum(abs(line.qty * line.future_price) * line.point_value for line in snapshot.lines)
     return np.where(np.abs(values) <= 1e-12 * abs(size), 0.0, values)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 DAYS_A_YEAR = 365.0
-MODELS = ("black76", "black_scholes")
+MODELS = LOGARITHMIC = ("black76", "black_scholes")
 
 Floats = npt.NDArray[np.float64]
 Values = Floats | float
@@ -69,10 +69,24 @@ def _terms(
         drift = np.log(price / strike) + carry * years
         d1 = drift / spread + 0.5 * spread
         if (spread <= 0.0).any():
-            # Without time or volatility the option is its payoff: d1 goes to its limit, and to 0 exactly at the money.
-            # A missing price is no quote, at expiry too.
-            d1 = np.where(spread <= 0.0, np.where(drift == 0.0, 0.0, np.inf * drift), d1)
+            # Without time or volatility the option is its payoff, which takes no logarithm: d1 goes to its limit, and
+            # to 0 exactly at the money. A missing price is no quote, at expiry too.
+            is_positive = (np.asarray(price) > 0.0) & (np.asarray(strike) > 0.0)
+            inside = np.where(is_positive, drift, price * np.exp(carry * years) - strike)
+            d1 = np.where(spread <= 0.0, np.where(inside == 0.0, 0.0, np.inf * inside), d1)
     return d1, spread, discount, carried, carry, years
+
+
+def in_domain(model: str, price: Values, strike: Values, days: Values) -> Values:
+    """The underlying's price where a model values an option, else nan.
+
+    A model that takes logarithms knows no price and no strike at or below zero. At expiry an option is worth its
+    payoff, which takes none. Arguments are those of `price_and_delta`.
+    """
+    if model not in LOGARITHMIC:
+        return price
+    is_positive = (np.asarray(price) > 0.0) & (np.asarray(strike) > 0.0)
+    return np.where(is_positive | (np.asarray(days) <= 0.0), price, np.nan)
 
 
 def price_and_delta(
@@ -83,14 +97,15 @@ def price_and_delta(
     Args:
         model: black76 or black_scholes.
         is_call: False for a put.
-        price: Of the underlying, in points, above zero.
-        strike: In points, above zero.
+        price: Of the underlying, in points; above zero before expiry (`in_domain`).
+        strike: In points; above zero before expiry.
         vol: Decimal fraction a year.
         rate: Decimal fraction a year, continuously compounded.
         days: Calendar days to expiry; at or below zero: the payoff, whose delta at the money is taken as one half.
 
     Returns:
-        Values in points and deltas, each of the shape that the arguments broadcast to; nan for a price below zero.
+        Values in points and deltas, each of the shape that the arguments broadcast to; nan for a price below zero
+            before expiry. At zero they are the limit.
 
     Raises:
         ValueError: The model is unknown.

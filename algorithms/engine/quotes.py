@@ -201,8 +201,12 @@ class Quotes:
         future = terms.future
         track = self.track(future, session)
         price = track.prices[session - track.start]
-        if price <= 0:
-            return f"{name} cannot be valued on {date}: {self.names[future]} is at {price:g}, not above zero"
+        for what, value in ((f"{self.names[future]} is at", price), ("its strike is", terms.strike)):
+            if value <= 0:
+                return (
+                    f"{name} cannot be valued on {date}: {what} {value:g}, not above zero, and "
+                    f"{self.rules.pricing_model} takes logarithms"
+                )
         return f"{name} cannot be valued on {date}: {self.why_no_quote(future, session)}"
 
     def _future_track(self, future: int, session: int) -> Track:
@@ -244,14 +248,15 @@ class Quotes:
         stop = min(self._track_stop(expiry, session), under.stop)
         window = slice(session - under.start, stop - under.start)
         days, at = self.days[session:stop], np.array(rows)[:, None]
+        model, strikes, left = self.rules.pricing_model, self._options.strike[at], (expiry - days).astype(np.float64)
         value, delta = pricing.price_and_delta(
-            self.rules.pricing_model,
+            model,
             self._options.is_call[at],
-            np.array(under.prices[window]),
-            self._options.strike[at],
+            pricing.in_domain(model, np.array(under.prices[window]), strikes, left),
+            strikes,
             self._vols_before(at, days, min(rows), max(rows)),
             self.rates[session:stop],
-            (expiry - days).astype(np.float64),
+            left,
         )
         ages = under.ages[window]
         for row, values, deltas in zip(rows, value.tolist(), delta.tolist(), strict=True):
@@ -310,11 +315,11 @@ class Quotes:
         Returns:
             Deltas, shape (2, strikes); nan where there is no quote.
         """
-        day = self.day_list[session]
+        day, model = self.day_list[session], self.rules.pricing_model
         return pricing.delta(
-            self.rules.pricing_model,
+            model,
             CALL_ROW_PUT_ROW,
-            self.future_price(future, session),
+            pricing.in_domain(model, self.future_price(future, session), strikes, expiry - day),
             strikes,
             self._vols_before(rows, day, *span),
             self.rates[session],

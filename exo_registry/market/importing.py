@@ -24,6 +24,7 @@ from . import store
 from .changes import NEVER, terms_matter_from
 from .daily_bars import settle_dates
 from .load import Newest, newest
+from .outliers import warn_of_outliers
 from .pack import Pack, read_pack
 from .parse import Frame, parse
 from .problems import PackErrors, Problem, Problems
@@ -224,6 +225,7 @@ def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
         if table in OWNER:
             owners = work.options if table == "options_data" else work.contracts
             records[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
+            warn_of_outliers(table, frames[table], records[table], owners, snapshot, warnings)
     work.symbols = _symbols(work, records)
     if "riskfreerate" in frames:
         if not work.symbols and not problems:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrays import MISSING, Moments
+from .bounds import check_price
 from .parse import Frame
 from .problems import Problems
 from .references import NO_SUCH, Parents
@@ -24,18 +25,21 @@ PERCENTAGE_RATE = 1.0
 class Rows:
     """Records of one table. owner: row of the contract, option or product; key: unique, ascending; values by column.
 
-    Days are int32 since 1970, instants int64 microseconds; a missing number is nan, a missing instant NOWHEN.
+    Days are int32 since 1970, instants int64 microseconds; a missing number is nan, a missing instant NOWHEN. place: of
+    records that a source has, the row there.
     """
 
     owner: np.ndarray
     key: np.ndarray
     values: dict[str, np.ndarray]
+    place: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.key)
 
     def take(self, rows: np.ndarray | slice) -> "Rows":
-        return Rows(self.owner[rows], self.key[rows], {name: values[rows] for name, values in self.values.items()})
+        values = {name: column[rows] for name, column in self.values.items()}
+        return Rows(self.owner[rows], self.key[rows], values, None if self.place is None else self.place[rows])
 
 
 NOWHEN = np.iinfo(np.int64).min
@@ -57,7 +61,7 @@ def make_key(owner: np.ndarray, day: np.ndarray, instant: np.ndarray | None = No
 def check_bars(frame: Frame, problems: Problems, warnings: Problems) -> None:
     for name in ("open", "high", "low", "close"):
         if name in frame:
-            _above_zero(frame, name, "price", problems)
+            check_price(frame, name, "price", problems)
     if "volume" in frame:
         _not_negative(frame, "volume", problems)
     if "high" in frame and "low" in frame:
@@ -66,7 +70,7 @@ def check_bars(frame: Frame, problems: Problems, warnings: Problems) -> None:
 
 
 def check_settlements(frame: Frame, problems: Problems, warnings: Problems) -> None:
-    _above_zero(frame, "settlement", "price", problems)
+    check_price(frame, "settlement", "price", problems)
 
 
 def check_vols(frame: Frame, problems: Problems, warnings: Problems) -> None:
@@ -158,7 +162,7 @@ def rate_rows(frame: Frame, symbols: list[str], all_products: bool, problems: Pr
 def _sorted(frame: Frame, owner: np.ndarray, values: dict[str, np.ndarray], column: str, problems: Problems) -> Rows:
     """Rows in the order of their keys; two with one key are a problem."""
     key = make_key(owner, values["date"], values.get("at"))
-    rows = Rows(owner, key, values)
+    rows = Rows(owner, key, values, np.arange(len(key)))
     if np.all(key[1:] > key[:-1]):
         return rows
     order = np.argsort(key, kind="stable")

@@ -11,6 +11,7 @@ from algorithms.engine.text import shorten
 from exo_registry.models import Trade
 
 from .arrays import MISSING, Text
+from .bounds import check_price
 from .chains import check_chains
 from .parse import Frame
 from .problems import Problems
@@ -208,7 +209,7 @@ def read_options(
     problems.rows(source, unknown, "contractname", NO_SUCH["contracts"], "Add it to contracts, or correct the name")
     _check_length(frame, "optionname", problems)
     strike = frame["strikeprice"]
-    problems.rows(source, np.flatnonzero(strike <= 0), "strikeprice", "a strike is above zero", "Correct it")
+    check_price(frame, "strikeprice", "strike", problems)
     right = frame["callorput"]
     bad_right = _unknown(right, pa.array(["C", "P"]))
     problems.rows(source, bad_right, "callorput", "is neither C nor P", "Write C for a call, P for a put")
@@ -218,7 +219,7 @@ def read_options(
         warnings.rows(
             source, late, "expirationdate", "the option expires after its future", "Check both expiration dates"
         )
-    readable = (future >= 0) & (expiry != MISSING) & (strike > 0) & (right.codes >= 0)
+    readable = (future >= 0) & (expiry != MISSING) & np.isfinite(strike) & (right.codes >= 0)
     rows, unread = _readable_rows(frame, "optionname", readable, problems)
     table = _options_table(frame, future, contracts).take(rows)
     if "optioncode" not in frame:

@@ -195,11 +195,31 @@ def test_an_option_on_a_future_without_a_bar_has_no_quote():
         quote(market, "D", WED)
 
 
-def test_an_option_on_a_future_below_zero_has_no_quote_and_says_why():
-    """April 2020 in crude oil: neither model knows a price below zero."""
-    market = option_draft().bar("F", WED, -37.63, "14:45").bar("F", WED, -37.63).vol("C", MON, 0.2).market()
-    with pytest.raises(QuoteMissing, match=rf"C cannot be valued on {WED}: F is at -37\.63, not above zero"):
+@pytest.mark.parametrize("model", ["black76", "black_scholes"])
+@pytest.mark.parametrize("close", [-37.63, 0.0])
+def test_an_option_on_a_future_not_above_zero_has_no_quote_and_says_why(model, close):
+    """April 2020 in crude oil: neither model knows such a price."""
+    market = option_draft(pricing_model=model).bar("F", WED, close).vol("C", MON, 0.2).market()
+    reason = rf"C cannot be valued on {WED}: F is at {close:g}, not above zero, and {model} takes logarithms"
+    with pytest.raises(QuoteMissing, match=reason):
         quote(market, "C", WED)
+    assert quote(market, "F", WED) == close
+    assert quote(market, "C", THU) > 0
+
+
+@pytest.mark.parametrize("strike", [-5, 0])
+def test_an_option_with_a_strike_not_above_zero_has_no_quote_and_says_why(strike):
+    market = option_draft().option("D", "F", "2020-02-21", strike, "C", vol=0.2).market()
+    with pytest.raises(QuoteMissing, match=f"D cannot be valued on {WED}: its strike is {strike}, not above zero"):
+        quote(market, "D", WED)
+    chain = market.chains(0)[0].at(market.dates.index(day(WED)))
+    assert [deltas[0] != deltas[0] for deltas in chain.chain.deltas(0, 1, chain.session).values()] == [True, True]
+
+
+def test_at_expiry_the_payoff_takes_no_logarithm():
+    market = draft().bars("F", {MON: 1.0, TUE: -37.63})
+    market.option("C", "F", TUE, -50, "C", vol=0.2).option("P", "F", TUE, 10, "P", vol=0.2)
+    assert [quote(market.market(), name, TUE) for name in "CP"] == [-37.63 + 50, 10 + 37.63]
 
 
 def test_at_and_after_expiry_an_option_is_worth_its_payoff():

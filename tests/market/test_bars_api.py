@@ -117,7 +117,7 @@ def test_an_empty_list_is_fine(market, post):
     [
         (bar(close="high"), "close", "It is not a number; write it without quotes."),
         (bar(close=True), "close", "It is not a number; write it without quotes."),
-        (bar(close=-1), "close", "A price is above zero. Correct it"),
+        (bar(close=-1e10), "close", "Is no price: beyond 1,000,000,000 it stands for no value. Correct it"),
         ({"contractname": "F.ESH20", "datetime": "2020-03-05"}, "close", "It is needed, and missing."),
         (bar("soon"), "datetime", "Is neither a date nor a date with time"),
         (bar(20200305), "datetime", "It is not text; put it in quotes."),
@@ -140,12 +140,12 @@ def test_a_bad_bar_is_named_and_the_others_are_taken(market, post, bad, field, m
 
 
 def test_every_bad_bar_is_named(market, post):
-    answer = post([bar(f"2020-03-05T{hour:02}:00:00", -1 if hour % 2 else 3000) for hour in range(24)])
+    answer = post([bar(f"2020-03-05T{hour:02}:00:00", -1e10 if hour % 2 else 3000) for hour in range(24)])
     assert answer.json()["accepted"] == 12
     assert [error["index"] for error in answer.json()["errors"]] == list(range(1, 24, 2))
 
 
-@pytest.mark.parametrize("bad", [bar(close=-1), bar(contract="F.NONE"), bar(high=1, low=2), bar(close=None)])
+@pytest.mark.parametrize("bad", [bar(close=-1e10), bar(contract="F.NONE"), bar(high=1, low=2), bar(close=None)])
 def test_a_bad_bar_is_refused_each_time_that_it_is_sent(market, post, bad):
     for _ in range(2):
         body = post([bad, bar("2020-03-02", 3000.0), bad, bad]).json()

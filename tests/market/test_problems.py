@@ -32,6 +32,7 @@ def change(table: str, row: int, **values: str):
 
 
 LEAVE_OUT = "Correct it, or leave the row out: no record is a gap that shows, a wrong one is not."
+NO_PRICE = "is no price: beyond 1,000,000,000 it stands for no value."
 CASES = {
     "unknown product": (
         change("contracts", 0, exchangesymbol="EX"),
@@ -94,13 +95,13 @@ CASES = {
         extra("instruments", 0),
         "instruments.csv, line 3, exchangesymbol = 'ES': the product stands in line 2 already. Keep one row a product.",
     ),
-    "negative close": (
-        change("contracts_bars", 2, close="-37.63"),
-        f"contracts_bars.csv, line 4, close = '-37.63': a price is above zero. {LEAVE_OUT}",
+    "a close beyond all sense": (
+        change("contracts_bars", 2, close="1e10"),
+        f"contracts_bars.csv, line 4, close = '1e10': {NO_PRICE} {LEAVE_OUT}",
     ),
-    "zero close": (
-        change("contracts_bars", 2, close="0"),
-        f"contracts_bars.csv, line 4, close = '0': a price is above zero. {LEAVE_OUT}",
+    "a close below all sense": (
+        change("contracts_bars", 2, close="-1e10"),
+        f"contracts_bars.csv, line 4, close = '-1e10': {NO_PRICE} {LEAVE_OUT}",
     ),
     "absent close": (
         change("contracts_bars", 2, close=""),
@@ -115,9 +116,9 @@ CASES = {
         "contracts_bars.csv, line 4, close = '3000,25': is not a number. "
         "Write it with digits and a decimal point, such as 0.25.",
     ),
-    "negative settlement": (
-        change("contract_settlements", 0, settlement="-1"),
-        f"contract_settlements.csv, line 2, settlement = '-1': a price is above zero. {LEAVE_OUT}",
+    "a settlement beyond all sense": (
+        change("contract_settlements", 0, settlement="1e10"),
+        f"contract_settlements.csv, line 2, settlement = '1e10': {NO_PRICE} {LEAVE_OUT}",
     ),
     "negative option price": (
         change("options_data", 0, price="-0.05"),
@@ -176,8 +177,9 @@ CASES = {
         "contracts.csv, line 2, year = '20.5': is not a whole number. Write it without decimals.",
     ),
     "strike": (
-        change("options", 0, strikeprice="0"),
-        "options.csv, line 2, strikeprice = '0': a strike is above zero. Correct it.",
+        change("options", 0, strikeprice="1e10"),
+        "options.csv, line 2, strikeprice = '1e10': is no strike: beyond 1,000,000,000 it stands for no value. "
+        + LEAVE_OUT,
     ),
     "right": (
         change("options", 0, callorput="X"),
@@ -334,7 +336,7 @@ def test_message_and_nothing_written(name, load, market_folder):
 
 def test_all_problems_in_one_report(load, market_folder, db):
     tables = small_pack()
-    tables["contracts_bars"][0]["close"] = "-1"
+    tables["contracts_bars"][0]["close"] = "1e10"
     tables["options_data"][0]["impliedvol"] = "31"
     tables["options"][0]["callorput"] = "call"
     del tables["riskfreerate"][0]["rate"], tables["riskfreerate"][1]["rate"]
@@ -367,15 +369,15 @@ def test_many_are_counted_not_printed(load):
 
 def test_rows_of_parquet_are_counted_from_one(load):
     with pytest.raises(PackErrors) as caught:
-        load(change("contracts_bars", 1, close="-3"), "parquet")
-    assert caught.value.lines == [f"contracts_bars.parquet, row 2, close = -3.0: a price is above zero. {LEAVE_OUT}"]
+        load(change("contracts_bars", 1, close="-3e10"), "parquet")
+    assert caught.value.lines == [f"contracts_bars.parquet, row 2, close = -30000000000.0: {NO_PRICE} {LEAVE_OUT}"]
 
 
 def test_lines_count_blank_lines_and_quoted_newlines(db, tmp_path):
     folder = write_pack(tmp_path / "pack", small_pack())
     text = (folder / "contracts_bars.csv").read_text().splitlines()
     text[2:2] = ["", ""]
-    text[5] = text[5].replace("3002.25", "-1")
+    text[5] = text[5].replace("3002.25", "1e10")
     (folder / "contracts_bars.csv").write_text("\n".join(text))
     instruments = (folder / "instruments.csv").read_text().replace("E-mini S&P 500", '"E-mini\nS&P"')
     second = instruments.splitlines()[-2:]
