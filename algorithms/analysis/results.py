@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ..engine import Market, PointRow, QuoteMissing, Result, TradeRow
-from .statistics import Performance, notional, performance
+from .capital import Capital, yearly_notional
+from .statistics import Performance, performance
 
 
 def point_columns(points: Sequence[PointRow]) -> dict[str, list[object]]:
@@ -46,12 +47,14 @@ def result_performance(result: Result, market: Market, capital: float | None = N
     Args:
         result: Its rows.
         market: What it was computed on.
-        capital: In the product's currency, above zero; None: the largest notional (`statistics.notional`).
+        capital: Declared, in the product's currency, above zero; None: the notional at the start of each year
+            (`capital.yearly_notional`).
 
     Raises:
         ValueError: The capital is not above zero.
     """
     points, trades = point_columns(result.points), trade_columns(result.trades)
-    if capital is None:
-        capital = notional(trades, active_prices(market), market.rules.point_value)
-    return performance(points, trades, gaps=[date for date, _ in result.gaps], capital=capital)
+    used: Capital | None = capital
+    if used is None:
+        used = yearly_notional(points, trades, active_prices(market), market.rules.point_value)
+    return performance(points, trades, gaps=[date for date, _ in result.gaps], capital=used)

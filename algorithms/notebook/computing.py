@@ -41,7 +41,7 @@ def run(
             and with their default parameters. Signals of regime spreads follow "ContFut", which is given unless
             `reads` is.
         costs: In the currency per contract and side, in place of the product's.
-        capital: What the statistics are on, in the currency; None: the largest notional that was controlled.
+        capital: What the statistics are on, in the currency; None: the notional at the start of each year.
 
     Returns:
         The rows, and what is made of them. Sessions that lack data are its `gaps`, never zeros.

@@ -26,7 +26,7 @@ class ComputedSeries:
         algorithm: As it was run, with its parameters and direction.
         market: What it was run on.
         result: The engine's own rows as tuples, and the state to go on from; needs no pandas.
-        capital: What the statistics are on, in the currency; None: the largest notional.
+        capital: What the statistics are on, in the currency; None: the notional at the start of each year.
     """
 
     algorithm: Algorithm[Any]

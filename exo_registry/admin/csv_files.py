@@ -74,4 +74,14 @@ class DefinitionResource(resources.ModelResource):
 
     class Meta:
         model = Definition
-        fields = ("name", "algorithm", "enabled", "products", "parameters", "notes")
+        fields = (
+            "name",
+            "algorithm",
+            "enabled",
+            "products",
+            "parameters",
+            "cost_future",
+            "cost_option",
+            "capital",
+            "notes",
+        )

@@ -66,6 +66,7 @@ class DefinitionForm(forms.ModelForm):
             "parameters",
             "cost_future",
             "cost_option",
+            "capital",
             "notes",
         )
         widgets = {
@@ -157,6 +158,7 @@ class DefinitionAdmin(SeriesFollow, BackfillMixin, ExportMixin, HistoryAdmin):
         (None, {"fields": ("name", "algorithm", "enabled", "products", "notes")}),
         ("Parameters", {"fields": ("parameters",), "classes": ("parameters",)}),
         ("Costs", {"fields": (("cost_future", "cost_option"),)}),
+        ("Statistics", {"fields": ("capital",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:

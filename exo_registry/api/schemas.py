@@ -109,6 +109,9 @@ class SeriesSummary(BaseModel):
     value: float | None = Field(description="Of the newest point: profit and loss so far, net of costs.")
     previous_value: float | None
     delta: float | None
+    capital: float | None = Field(
+        description="Declared on its definition: what returns are on. Null: the notional at the start of each year."
+    )
     points: int
     gaps: int
     computed_at: dt.datetime | None

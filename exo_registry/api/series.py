@@ -81,6 +81,7 @@ def summary(assessment: Assessment) -> SeriesSummary:
         value=series.last_exo,
         previous_value=series.previous_exo,
         delta=series.last_delta,
+        capital=series.definition.capital,
         points=series.points_count,
         gaps=series.gaps_count,
         computed_at=series.computed_at,

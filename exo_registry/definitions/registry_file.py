@@ -19,8 +19,13 @@ from exo_registry.models import Definition, Product, event_log
 from . import registry_entries, registry_yaml, validation
 from .series_rows import SyncReport, sync_series
 
-COST_KEYS = ("cost_future", "cost_option")
-DEFINITION_KEYS = ("name", "algorithm", "enabled", "products", "parameters", *COST_KEYS, "notes")
+# Numbers that a definition may leave out, and what holds then.
+WITHOUT = {
+    "cost_future": "the product's own",
+    "cost_option": "the product's own",
+    "capital": "the notional at the start of each year",
+}
+DEFINITION_KEYS = ("name", "algorithm", "enabled", "products", "parameters", *WITHOUT, "notes")
 SECTIONS = ("products", "exos")
 MOST_LINES = 10  # of one kind in a report; more are one line
 
@@ -238,12 +243,12 @@ class _Import:
                 self._problem(f"{path}.{name}", f"{values[name]!r} is not text; put it in quotes.")
             elif name in values and not (name == "notes" and not values[name]):
                 self._clean(path, name, values[name])
-        for name in COST_KEYS:
+        for name, default in WITHOUT.items():
             if values.get(name) is not None:
                 if registry_entries.is_number(values[name]):
                     self._clean(path, name, values[name])
                 else:
-                    message = f"{values[name]!r} is not a finite number; leave it out for the product's own."
+                    message = f"{values[name]!r} is not a finite number; leave it out for {default}."
                     self._problem(f"{path}.{name}", message)
         if not isinstance(values.get("enabled", True), bool):
             self._problem(f"{path}.enabled", f"{values['enabled']!r} is not true or false.")
@@ -314,7 +319,7 @@ class _Import:
         wanted = {"algorithm": draft.algorithm, "parameters": draft.parameters, "enabled": draft.enabled}
         if "notes" in entry:
             wanted["notes"] = entry["notes"] or ""
-        wanted |= {name: entry[name] for name in COST_KEYS if name in entry}
+        wanted |= {name: entry[name] for name in WITHOUT if name in entry}
         changed = [name for name, value in wanted.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, wanted[name])

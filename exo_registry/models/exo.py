@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
-from .bounds import COST, validate_text
+from .bounds import CAPITAL, COST, validate_text
 from .columns import Columns
 from .product import Product
 
@@ -60,6 +60,12 @@ class Definition(models.Model):
         blank=True,
         validators=[COST],
         help_text="Per contract and side, in the product's currency. Empty: the product's own.",
+    )
+    capital = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[CAPITAL],
+        help_text="What returns are on, in the product's currency. Empty: the notional at the start of each year.",
     )
     enabled = models.BooleanField(default=True, help_text="Planned by backfills and online runs.")
     notes = models.TextField(blank=True, validators=[validate_text])

@@ -18,7 +18,7 @@ TWO_YEARS = Depth(sessions=2 * 252, cuts=8)
 
 @dataclass(frozen=True)
 class Scratch:
-    """A series as computed now. `performance` is that of its rows, on the largest notional; money in `currency`."""
+    """A series as computed now. `performance` is that of its rows; money in `currency`."""
 
     name: str
     currency: str
@@ -68,7 +68,7 @@ def _computed(name: str, definition: Definition, direction: str, sample: Sample)
         first=sample.first,
         costs=lineage.costs_of(Series(definition=definition, product=product)),
     )
-    performance = result_performance(result, sample.market)
+    performance = result_performance(result, sample.market, definition.capital)
     return Scratch(name, product.currency, sample.first, sample.dates[-1], result, performance)
 
 

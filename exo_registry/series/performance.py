@@ -5,30 +5,33 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from algorithms.analysis.capital import Capital, yearly_notional
 from algorithms.analysis.results import active_prices
-from algorithms.analysis.statistics import Performance, notional, performance
+from algorithms.analysis.statistics import Performance, performance
 from algorithms.engine import ProductRules
 from exo_registry import market
 from exo_registry.models import Product, Series
 
-POINT_COLUMNS = ("date", "exo", "nfutures_opened", "noptions_opened", "costs")
+POINT_COLUMNS = ("date", "exo", "nfutures_opened", "noptions_opened", "costs", "stale_days")
 TRADE_COLUMNS = ("date", "contract", "qty", "value")
 
 
 def series_performance(series: Series, *, start: dt.date | None = None, capital: float | None = None) -> Performance:
     """The statistics of a series from `start` on (None: all of it), on `capital` in the product's currency.
 
-    Without a capital it is the largest notional of the whole series (`algorithms.analysis.statistics.notional`); if
-    there is no market data to tell the future's price, none, and what needs one is None. docs/statistics.md has the
-    definitions. Raises ValueError for a capital that is not above zero, MarketStoreError if the store cannot be read.
+    Without a capital it is that of the definition; else the notional at the start of each year
+    (`algorithms.analysis.capital.yearly_notional`); if there is no market data to tell the future's price, none, and
+    what needs one is None. docs/statistics.md has the definitions. Raises ValueError for a capital that is not above
+    zero, MarketStoreError if the store cannot be read.
     """
     points = _columns(series.points.order_by("date").values_list(*POINT_COLUMNS), POINT_COLUMNS)
     trades = _columns(series.trades.order_by("date", "number").values_list(*TRADE_COLUMNS), TRADE_COLUMNS)
     gaps = list(series.gaps.values_list("date", flat=True))
-    if capital is None and trades["date"]:
+    used: Capital | None = series.definition.capital if capital is None else capital
+    if used is None and trades["date"]:
         product = series.product
-        capital = notional(trades, future_prices(product), product.point_value)
-    return performance(points, trades, gaps=gaps, capital=capital, start=start)
+        used = yearly_notional(points, trades, future_prices(product), product.point_value)
+    return performance(points, trades, gaps=gaps, capital=used, start=start)
 
 
 def future_prices(product: Product) -> dict[dt.date, float]:

@@ -84,6 +84,12 @@ def counted_filter(count: int, noun: str) -> str:
 
 
 @register.filter
+def over(sessions: int | None) -> str:
+    """The span of a change that is over more than one session: over 3 sessions; nothing for one."""
+    return f"over {counted(sessions, 'session')}" if sessions and sessions > 1 else ""
+
+
+@register.filter
 def direction(value: float | None) -> str:
     """The style class of a change: gain, loss or none."""
     if not value:

@@ -72,7 +72,7 @@ def asked(request: HttpRequest) -> list[str]:
 
 def with_points(names: list[str]) -> list[Series]:
     """The series of these names that have points, in the order of the names."""
-    rows = Series.objects.filter(name__in=names, points_count__gt=0).select_related("product")
+    rows = Series.objects.filter(name__in=names, points_count__gt=0).select_related("product", "definition")
     by_name = {series.name: series for series in rows.defer("state", "sparkline")}
     return [by_name[name] for name in names if name in by_name]
 

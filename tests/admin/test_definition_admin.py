@@ -188,12 +188,37 @@ def test_what_was_changed_and_by_whom_is_in_the_history(browser, root, es, make_
 
 
 def test_definitions_are_exported_as_csv(browser, es, make_definition):
-    make_definition("ContFut", products=[es])
+    make_definition("ContFut", products=[es], cost_future=2.5, capital=150_000.0)
     response = browser.post("/admin/exo_registry/definition/export/", {"format": "0", "resource": ""})
     assert response.content.decode().splitlines() == [
-        "name,algorithm,enabled,products,parameters,notes",
-        f"ContFut,{CONTFUT},1,ES,,",
+        "name,algorithm,enabled,products,parameters,cost_future,cost_option,capital,notes",
+        f"ContFut,{CONTFUT},1,ES,,2.5,,150000.0,",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept", "message"),
+    [
+        ("150000", 150_000.0, None),
+        ("0.01", 0.01, None),
+        ("1e15", 1e15, None),
+        ("", None, None),
+        ("0.0099", None, "Must be from 0.01 to 1,000,000,000,000,000."),
+        ("0", None, "Must be above zero."),
+        ("1.1e15", None, "Must be from 0.01 to 1,000,000,000,000,000."),
+        ("nan", None, "Enter a number."),
+    ],
+)
+def test_a_capital_is_declared_with_its_history(browser, es, make_definition, entered, kept, message):
+    definition = make_definition("ContFut")
+    response = browser.post(change_url(definition), VALUES | {"capital": entered})
+    definition.refresh_from_db()
+    assert definition.capital == kept
+    if message:
+        assert errors(response) == {"capital": [message]}
+    elif kept:
+        newest, before = definition.history.all()[:2]
+        assert (newest.capital, before.capital) == (kept, None)
 
 
 def test_notes_that_look_like_a_formula_are_exported_as_text(browser, make_definition):

@@ -91,6 +91,7 @@ def test_statistics_are_those_of_the_rows(market, collar):
     assert run(BullishCollar, market, capital=10_000.0).statistics == by_tables
     prices = [market.future_price(market.active(session)[0], session) for session in range(len(market.dates))]
     assert 0 < collar.statistics.capital <= max(prices) * market.rules.point_value
+    assert collar.statistics.capital_basis == "notional"
     with pytest.raises(ValueError, match="capital must be above zero"):
         _ = run(BullishCollar, market, capital=0.0).statistics
 

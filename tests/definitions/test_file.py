@@ -144,6 +144,33 @@ def test_costs_of_a_definition_are_read_kept_and_cleared(es, define):
     assert (definition.cost_future, definition.cost_option) == (2.5, None)
 
 
+def test_a_capital_of_a_definition_is_read_kept_and_cleared(es, define):
+    define("ContFut", CONTFUT)
+    report = import_registry("exos: [{name: ContFut, capital: 150000}]")
+    assert report.definitions_changed == {"ContFut": ["capital"]}
+    assert "capital: 150000.0" in export_registry()
+    import_registry("exos: [{name: ContFut, notes: kept}]")
+    assert Definition.objects.get().capital == 150_000.0
+    assert import_registry(export_registry()).changed == 0
+    import_registry("exos: [{name: ContFut, capital: null}]")
+    assert Definition.objects.get().capital is None
+
+
+@pytest.mark.parametrize(
+    ("value", "excerpt"),
+    [
+        ("0", "Must be above zero"),
+        ("0.0099", "Must be from 0.01 to"),
+        (".inf", "'.inf' is not a finite number; leave it out for the notional at the start of each year"),
+    ],
+)
+def test_a_bad_capital_of_a_definition_is_refused(es, define, value, excerpt):
+    define("ContFut", CONTFUT)
+    with pytest.raises(RegistryErrors, match=excerpt) as caught:
+        import_registry(f"exos: [{{name: ContFut, capital: {value}}}]")
+    assert caught.value.problems[0].path == "exos[0].capital"
+
+
 @pytest.mark.parametrize(
     ("value", "excerpt"),
     [("-1", "Must be from 0 to 1,000,000"), (".nan", "'.nan' is not a finite number"), ("[1]", "not a finite number")],

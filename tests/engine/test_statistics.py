@@ -19,7 +19,7 @@ DATES = weekdays("2020-01-01", 600)
 TOLERANCE = 1e-9  # relative; the two add up in different orders
 
 
-def points(exo, dates=None, opened=None, costs=None):
+def points(exo, dates=None, opened=None, costs=None, stale=None):
     dates = DATES[: len(exo)] if dates is None else dates
     return {
         "date": dates,
@@ -27,6 +27,7 @@ def points(exo, dates=None, opened=None, costs=None):
         "nfutures_opened": [1.0] * len(exo) if opened is None else opened,
         "noptions_opened": [0.0] * len(exo),
         "costs": [0.0] * len(exo) if costs is None else costs,
+        "stale_days": [0] * len(exo) if stale is None else stale,
     }
 
 
@@ -108,15 +109,15 @@ def test_by_hand():
     assert (figures.peak, figures.trough, figures.recovery) == (dates[1], dates[2], dates[3])
     assert figures.calmar == pytest.approx(figures.annual_return / 0.2)
     assert figures.hit_rate == 0.75
-    assert figures.best == (dates[1], 300)
-    assert figures.worst == (dates[2], -200)
+    assert figures.best == (dates[1], 300, 1)
+    assert figures.worst == (dates[2], -200, 1)
     changes = [300, -200, 300, 100]
     assert figures.annual_deviation == pytest.approx(np.std(changes, ddof=1) * np.sqrt(252))
     assert figures.sharpe == pytest.approx(125 / np.std(changes, ddof=1) * np.sqrt(252))
     assert figures.sortino == pytest.approx(125 / 100 * np.sqrt(252))  # one loss of 200 in four sessions
     assert [row.year for row in figures.months] == [2020, 2021]
     assert figures.months[0].months == [0, 100, 300] + [None] * 9
-    assert figures.months[1] == (2021, [100] + [None] * 11, 100)
+    assert figures.months[1] == (2021, [100] + [None] * 11, 100, 1000.0, 0.1)
 
 
 # -- what is missing ------------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ def test_by_hand():
 
 def test_no_points():
     figures = performance(points([]), NO_TRADES, capital=1000.0)
-    assert figures == statistics.Performance(capital=1000.0)
+    assert figures == statistics.Performance(capital=1000.0, capital_basis="declared")
     assert figures.profit is None
     assert figures.sharpe is None
     assert figures.in_market is None
@@ -134,7 +135,7 @@ def test_one_point():
     figures = performance(points([-5.0], costs=[5.0]), NO_TRADES, capital=1000.0)
     assert (figures.points, figures.profit, figures.total_return, figures.costs) == (1, -5.0, -0.005, 5.0)
     kept = {"points", "gaps", "changes_over_gaps", "first", "last", "capital", "profit", "total_return", "months"}
-    kept |= {"trades", "contracts_traded", "in_market", "costs"}
+    kept |= {"trades", "contracts_traded", "in_market", "costs", "capital_basis", "stale_sessions", "oldest_bar"}
     for name in {field.name for field in dataclasses.fields(figures)} - kept:
         assert getattr(figures, name) is None, name
 
@@ -156,7 +157,7 @@ def test_a_flat_series_has_no_ratios():
 def test_without_capital_the_rest_is_there():
     exo = random_series(np.random.default_rng(1))
     with_it, without = (performance(points(exo), NO_TRADES, capital=capital) for capital in (1000.0, None))
-    for name in ("total_return", "annual_return", "volatility", "drawdown_return", "turnover"):
+    for name in ("total_return", "annual_return", "mean_return", "volatility", "drawdown_return", "turnover"):
         assert getattr(without, name) is None
     for name in ("profit", "sharpe", "sortino", "calmar", "max_drawdown", "hit_rate", "annual_deviation"):
         assert getattr(without, name) == getattr(with_it, name)
@@ -166,23 +167,6 @@ def test_without_capital_the_rest_is_there():
 def test_a_capital_is_above_zero(capital):
     with pytest.raises(ValueError, match="above zero"):
         performance(points([0, 1]), NO_TRADES, capital=capital)
-
-
-def test_a_change_over_a_gap_is_no_session():
-    dates = weekdays("2020-01-01", 7)
-    exo = [0.0, 10.0, -500.0, -490.0, -505.0, -480.0]
-    gap = dates[2]
-    table = points(exo, [date for date in dates if date != gap])
-    figures = performance(table, NO_TRADES, gaps=[gap])
-    assert (figures.gaps, figures.changes_over_gaps) == (1, 1)
-    single = [10.0, 10.0, -15.0, 25.0]
-    assert figures.annual_deviation == pytest.approx(np.std(single, ddof=1) * np.sqrt(252))
-    assert figures.hit_rate == 0.75
-    assert figures.worst == (dates[5], -15.0)
-    assert (figures.profit, figures.max_drawdown, figures.trough) == (-480.0, 515.0, dates[5])  # the totals know it
-    # Gaps before the first point and after the last lie between no two points.
-    outside = performance(table, NO_TRADES, gaps=[gap, dates[0] - dt.timedelta(9), dates[-1] + dt.timedelta(1)])
-    assert (outside.gaps, outside.changes_over_gaps) == (3, 1)
 
 
 def test_a_month_without_points_is_empty_and_the_next_has_what_happened():
@@ -202,7 +186,7 @@ def test_from_a_date_on():
     figures = performance(table, made, start=dates[3], gaps=[dates[0] - dt.timedelta(1)], capital=100.0)
     assert (figures.first, figures.last, figures.points, figures.gaps) == (dates[3], dates[5], 3, 0)
     assert figures.profit == 40  # from 50, the point before
-    assert (figures.best, figures.worst) == ((dates[3], 30), (dates[4], -20))
+    assert (figures.best, figures.worst) == ((dates[3], 30, 1), (dates[4], -20, 1))
     assert (figures.max_drawdown, figures.peak, figures.trough) == (20, dates[3], dates[4])
     assert figures.costs == 56
     assert figures.in_market == pytest.approx(1 / 3)
@@ -245,18 +229,6 @@ def test_turnover_is_half_the_value_traded_by_year_on_the_capital():
     assert figures.turnover == pytest.approx(5500 / 5000 / (731 / 365.25))
 
 
-def test_notional_is_the_largest_unmargined_size():
-    made = trades(
-        (DAY[0], "F1", 1, 0), (DAY[0], "C", -2, 0),  # two calls on futures at 100
-        (DAY[5], "C", 2, 0), (DAY[5], "F1", -1, 0), (DAY[5], "F2", 1, 0),  # one future at 190
-    )  # fmt: skip
-    prices = {DAY[0]: 100.0, DAY[5]: 190.0}
-    assert statistics.notional(made, prices, 50.0) == 10_000.0
-    assert statistics.notional(made, {DAY[5]: 190.0}, 50.0) == 9_500.0
-    assert statistics.notional(made, {}, 50.0) is None
-    assert statistics.notional(NO_TRADES, prices, 50.0) is None
-
-
 def test_columns_may_be_a_frame():
     exo = random_series(np.random.default_rng(5))
     made = trades((DAY[0], "A", 1, 5.0), (DAY[3], "A", -1, -6.0))
@@ -267,6 +239,6 @@ def test_columns_may_be_a_frame():
 
 
 def test_every_statistic_is_defined():
-    described = {"points", "gaps", "changes_over_gaps", "first", "last", "years", "capital"}
+    described = {"points", "gaps", "changes_over_gaps", "first", "last", "years", "capital_basis"}
     fields = {field.name for field in dataclasses.fields(statistics.Performance)}
     assert set(statistics.DEFINITIONS) == fields - described

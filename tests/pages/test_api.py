@@ -46,6 +46,14 @@ def test_the_list_says_how_each_series_is_and_what_made_it_stale(viewer, contfut
     ]
 
 
+def test_the_list_names_the_declared_capital_or_none(viewer, contfut):
+    (series,) = viewer.get("/api/v1/series/").json()["series"]
+    assert series["capital"] is None
+    Definition.objects.update(capital=150_000.0)
+    (series,) = viewer.get("/api/v1/series/").json()["series"]
+    assert series["capital"] == 150_000.0
+
+
 def names_of(page: dict) -> list[str]:
     return [series["name"] for series in page["series"]]
 

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from algorithms.analysis.statistics import Performance, YearRow
+from algorithms.analysis.statistics import DayChange, Performance, YearRow
+from exo_registry.models import Definition
 from exo_registry.views import statistics
 from tests.html import columns, facts, table
 
@@ -47,10 +48,10 @@ def test_it_has_key_numbers_definitions_and_months(block):
 
 def test_months_have_a_sign_and_are_empty_without_a_point():
     computed = Performance(months=[YearRow(2020, [None, 100.0, -40.0, 0.0, *[None] * 8], 60.0)])
-    ((year, cells, total),) = statistics.monthly(computed)
-    assert year == 2020
-    assert cells[:4] == [("", "none"), ("+100", "up4"), ("−40", "down2"), ("0", "")]
-    assert total.text == "+60"
+    (line,) = statistics.monthly(computed)
+    assert line.year == 2020
+    assert line.cells[:4] == [("", "none"), ("+100", "up4"), ("−40", "down2"), ("0", "")]
+    assert line.total.text == "+60"
 
 
 def test_a_series_without_a_loss_has_no_such_ratios():
@@ -72,8 +73,48 @@ def test_a_capital_of_ones_own_makes_the_returns(block):
     assert "need a capital" in block()
     text = block("?capital=1000")
     assert facts(text)["Return on capital"] == "+54.9 %"
-    assert facts(text)["Capital used, USD"] == "1,000"
+    assert facts(text)["Capital, USD"] == "1,000 as given above"
+    assert columns(text, "Year", "Capital", "Return") == [("2021", "1,000", "+5.7 %"), ("2020", "1,000", "+49.1 %")]
     assert "need a capital" not in text
+
+
+def test_a_declared_capital_makes_the_returns_unless_another_is_given(block):
+    Definition.objects.update(capital=2000.0)
+    declared = facts(block())
+    assert (declared["Return on capital"], declared["Capital, USD"]) == ("+27.4 %", "2,000 declared")
+    assert facts(block("?capital=1000"))["Capital, USD"] == "1,000 as given above"
+
+
+def test_a_notional_is_named_with_its_year():
+    months = [YearRow(2019, [], 1.0, 1500.0, 0.1), YearRow(2020, [], 2.0, 1800.0, 0.2), YearRow(2021, [], 0.0)]
+    computed = Performance(capital=1800.0, capital_basis="notional", months=months)
+    capital = {figure.label: figure for figure in dict(statistics.groups(computed))["Return"]}["Capital"]
+    assert (capital.text, capital.note) == ("1,800", "notional, start of 2020")
+    assert [(line.capital, line.total_return) for line in statistics.monthly(computed)] == [
+        ("–", "–"),
+        ("1,800", "+20.0 %"),
+        ("1,500", "+10.0 %"),
+    ]
+
+
+@pytest.mark.parametrize(("sessions", "note"), [(1, "2020-03-16"), (2, "2020-03-16 over 2 sessions")])
+def test_a_worst_change_names_its_span(sessions, note):
+    computed = Performance(worst=DayChange(dt.date(2020, 3, 16), -500.0, sessions))
+    worst = {figure.label: figure for figure in dict(statistics.groups(computed))["Sessions"]}["Worst"]
+    assert (worst.text, worst.note) == ("−500", note)
+
+
+def test_changes_over_gaps_and_older_bars_are_shown(viewer, es):
+    series = make_series(es, points=20)
+    gap, after = series.points.order_by("date").values_list("date", flat=True)[10:12]
+    series.points.filter(date=gap).delete()
+    series.gaps.create(date=gap, reason="no bar")
+    series.points.filter(date=after).update(stale_days=1)
+    text = viewer.get("/series/ES_ContFut/statistics/").text
+    figures = facts(text)
+    assert (figures["On older bars"], figures["Oldest bar"]) == ("1", "1 day")
+    assert figures["Best"] == f"+3 {after} over 2 sessions"
+    assert "1 change is over more than one session." in text
 
 
 def test_since_a_date(block):
@@ -84,7 +125,7 @@ def test_since_a_date(block):
 @pytest.mark.parametrize(
     ("query", "excerpt"),
     [
-        ("?capital=0", "Capital: must be above zero"),
+        ("?capital=0", "Capital: Must be above zero."),
         ("?capital=x", "Capital: Enter a number."),
         ("?start=yesterday", "Start: not a date: write it as YYYY-MM-DD."),
     ],

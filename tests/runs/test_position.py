@@ -9,8 +9,9 @@ import pytest
 from algorithms.analysis import payoff
 from algorithms.analysis.valuation import WhatIf
 from exo_registry import market
-from exo_registry.models import Gap, Product, Series
+from exo_registry.models import Definition, Gap, Product, Series
 from exo_registry.series import performance, position
+from exo_registry.series.assessment import assess_series
 from tests.market.packs import changed, small_pack, write_pack
 from tests.runs import markets
 
@@ -121,7 +122,7 @@ def test_what_is_gone_from_the_market_data_is_named(series):
 def test_statistics_of_a_stored_series(series):
     figures = performance.series_performance(series)
     assert (figures.points, figures.gaps, figures.first, figures.last) == (2, 1, dt.date(2020, 3, 3), LAST)
-    assert figures.capital == 3001.25 * 50
+    assert (figures.capital, figures.capital_basis) == (3001.25 * 50, "notional")
     assert figures.profit == pytest.approx(series.last_exo)
     assert figures.total_return == pytest.approx(series.last_exo / (3001.25 * 50))
     assert (figures.trades, figures.contracts_traded, figures.in_market) == (3, 3.0, 1.0)
@@ -129,9 +130,18 @@ def test_statistics_of_a_stored_series(series):
 
 
 def test_a_declared_capital_counts(series):
-    figures = performance.series_performance(series, capital=10_000.0)
-    assert figures.capital == 10_000.0
-    assert figures.total_return == pytest.approx(series.last_exo / 10_000.0)
+    series.definition.capital = 20_000.0
+    figures = performance.series_performance(series)
+    assert (figures.capital, figures.capital_basis) == (20_000.0, "declared")
+    assert figures.total_return == pytest.approx(series.last_exo / 20_000.0)
+    assert performance.series_performance(series, capital=10_000.0).capital == 10_000.0
+
+
+def test_a_declared_capital_leaves_a_series_fresh(series):
+    before = assess_series(series)
+    Definition.objects.update(capital=20_000.0)
+    after = assess_series(Series.objects.get(pk=series.pk))
+    assert (after.state, list(after.causes)) == (before.state, [])
 
 
 def test_gaps_are_those_stored(series):
