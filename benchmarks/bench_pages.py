@@ -89,7 +89,7 @@ def make_series(products: int, definitions: int) -> None:
         row.start = row.first_date = SESSION - dt.timedelta(days=3650)
         row.last_date = row.last_session = SESSION
         row.last_exo, row.previous_exo, row.last_delta = values[i % 60] + i, values[i % 59] + i, 0.5
-        row.points_count, row.sparkline = 2600, [value + i for value in values]
+        row.change_sessions, row.points_count, row.sparkline = 1, 2600, [value + i for value in values]
         row.algorithm_hash, row.market_revision = code, 1
         row.parameters = {"former": 1} if i % 10 == 0 else lineage.parameters_record(lineage.algorithm_of(row))
         row.product_rules = lineage.rules_record(row)

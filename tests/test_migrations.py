@@ -10,7 +10,8 @@ from django.db import connection
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from exo_registry.models import Product
+from exo_registry.models import Product, Series
+from tests.pages.builders import make_series
 
 
 @pytest.mark.django_db(transaction=True)
@@ -40,6 +41,24 @@ def test_schedules_of_functions_that_moved_are_renamed():
     migration.forwards(apps, SimpleNamespace(connection=connection))
     schedule.refresh_from_db()
     assert schedule.func == "exo_registry.operations.retention.prune"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("first_gap", "sessions"), [(28, 1), (27, 2), (10, 19)])
+def test_series_that_are_there_get_the_span_of_their_last_change(make_product, first_gap, sessions):
+    """Points 0 to 29; those from `first_gap` to the last but one are gaps."""
+    series = make_series(make_product("ES"), points=30)
+    dates = list(series.points.order_by("date").values_list("date", flat=True))
+    for date in dates[first_gap:28]:
+        series.points.filter(date=date).delete()
+        series.gaps.create(date=date, reason="no bar")
+    series.points.filter(date=dates[28]).delete()
+    Series.objects.update(change_sessions=None, gaps_count=28 - first_gap)
+    import_module("exo_registry.migrations.0014_change_sessions").count_sessions(
+        apps, SimpleNamespace(connection=connection)
+    )
+    series.refresh_from_db()
+    assert series.change_sessions == sessions
 
 
 @pytest.mark.django_db

@@ -37,7 +37,7 @@ class SeriesAdmin(BackfillMixin, ReadOnly, admin.ModelAdmin):
                 "fields": (
                     ("start", "first_date", "last_date", "last_session"),
                     ("points_count", "gaps_count"),
-                    ("last_exo", "previous_exo", "last_delta"),
+                    ("last_exo", "previous_exo", "change_sessions", "last_delta"),
                 )
             },
         ),

@@ -107,7 +107,11 @@ class SeriesSummary(BaseModel):
     first_date: dt.date | None
     last_date: dt.date | None
     value: float | None = Field(description="Of the newest point: profit and loss so far, net of costs.")
-    previous_value: float | None
+    previous_value: float | None = Field(description="Of the point before.")
+    change: float | None = Field(description="From the point before to the newest one.")
+    change_sessions: int | None = Field(
+        description="Sessions that it is over: more than one if there are gaps between."
+    )
     delta: float | None
     capital: float | None = Field(
         description="Declared on its definition: what returns are on. Null: the notional at the start of each year."

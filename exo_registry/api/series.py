@@ -80,6 +80,8 @@ def summary(assessment: Assessment) -> SeriesSummary:
         last_date=series.last_date,
         value=series.last_exo,
         previous_value=series.previous_exo,
+        change=series.day_change,
+        change_sessions=series.change_sessions,
         delta=series.last_delta,
         capital=series.definition.capital,
         points=series.points_count,

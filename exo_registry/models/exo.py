@@ -162,6 +162,11 @@ class Series(models.Model):
     last_session = models.DateField(null=True, blank=True, help_text="Newest session tried; a gap leaves no point.")
     last_exo = models.FloatField(null=True, blank=True)
     previous_exo = models.FloatField(null=True, blank=True)
+    change_sessions = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Sessions between the last two points: more than one if there are gaps between them.",
+    )
     last_delta = models.FloatField(null=True, blank=True)
     points_count = models.PositiveIntegerField(default=0)
     gaps_count = models.PositiveIntegerField(default=0)
@@ -197,6 +202,13 @@ class Series(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("series", args=[self.name])
+
+    @property
+    def day_change(self) -> float | None:
+        """The change of exo between the last two points, in the product's currency; `change_sessions` is its span."""
+        if self.last_exo is None or self.previous_exo is None:
+            return None
+        return self.last_exo - self.previous_exo
 
 
 class Point(models.Model):

@@ -282,6 +282,11 @@ def _replace(model: type, series: Series, columns: tuple[str, ...], key: int, ro
     return sorted({*gone, *_insert(model, series, columns, key, new)})
 
 
+def _sessions_between(series: Series, before: dt.date, last: dt.date) -> int:
+    """The sessions that the change between two points is over: one, and one more for each gap, which is stored."""
+    return 1 + series.gaps.filter(date__gt=before, date__lt=last).count()
+
+
 def _describe(series: Series, computed: Computed, points: list[tuple]) -> None:
     """Fill in the series row: what lists show, the state to go on from, and the lineage."""
     result = computed.result
@@ -291,10 +296,12 @@ def _describe(series: Series, computed: Computed, points: list[tuple]) -> None:
         series.first_date = points[0][0] if points else None
         series.last_date = None
         series.points_count, series.gaps_count, series.sparkline = 0, 0, []
-        series.last_exo = series.previous_exo = series.last_delta = None
+        series.last_exo = series.previous_exo = series.change_sessions = series.last_delta = None
     recent = [*series.sparkline, *values][-SPARKLINE:]
     if points:
         series.first_date = series.first_date or points[0][0]
+        before = points[-2][0] if len(points) > 1 else series.last_date
+        series.change_sessions = _sessions_between(series, before, points[-1][0]) if before else None
         series.last_date, series.last_exo, series.last_delta = points[-1][:3]
         series.previous_exo = recent[-2] if len(recent) > 1 else None
     series.sparkline = recent

@@ -21,10 +21,10 @@ from exo_registry.models import Definition, Product, Series
 from exo_registry.models.exo import SeriesQuerySet
 from exo_registry.operations.status import WORST_FIRST
 from exo_registry.series.assessment import State
-from exo_registry.templatetags.exoweb import direction, iso, number, signed, sparkline
+from exo_registry.templatetags.exoweb import direction, iso, number, over, signed, sparkline
 from exo_registry.web.form_fields import KeyField, QueryField
 
-from .rows import SeriesRow, day_change, series_rows
+from .rows import SeriesRow, series_rows
 
 WINDOW = 80  # rows that are fetched at a time
 FARTHEST = 1_000_000  # no window begins after so many rows
@@ -38,7 +38,7 @@ ORDERS: dict[str, Expression | F] = {
     "delta": F("last_delta"),
     "session": F("last_date"),
 }
-COLUMNS = ("Series", "Definition", "Value", "Day change", "Delta", "Last session", "State")
+COLUMNS = ("Series", "Definition", "Value", "Day change", "Change sessions", "Delta", "Last session", "State")
 
 
 class Filter(forms.Form):
@@ -152,7 +152,7 @@ def matching(wanted: Wanted) -> tuple[SeriesQuerySet, list[SeriesRow] | None]:
             series = series.filter(_mentions(word))
     if not states and wanted.column != BY_STATE:
         return series, None
-    rows = series_rows(series.light("last_date", "last_exo", "previous_exo", "last_delta"))
+    rows = series_rows(series.light("last_date", "last_exo", "previous_exo", "change_sessions", "last_delta"))
     for word in states:
         mentioned = set(series.filter(_mentions(word)).values_list("pk", flat=True))
         rows = [row for row in rows if word in row.state or row.series.pk in mentioned]
@@ -217,7 +217,7 @@ def grouped(rows: Iterable[SeriesRow], begun: list[int]) -> Iterator[tuple[Produ
 
 def cells(row: SeriesRow) -> dict[str, str]:
     """A row as text, so that the template has only to place it (escaping is the template's)."""
-    series, change = row.series, row.change
+    series, change = row.series, row.series.day_change
     return {
         "name": series.name,
         "url": series.get_absolute_url(),
@@ -225,6 +225,7 @@ def cells(row: SeriesRow) -> dict[str, str]:
         "disabled": "" if series.definition.enabled else "disabled",
         "value": number(series.last_exo, 0),
         "change": signed(change, 0),
+        "span": over(series.change_sessions),
         "direction": direction(change),
         "delta": signed(series.last_delta),
         "trend": sparkline(series.sparkline),
@@ -247,5 +248,5 @@ def book_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 def _record(row: SeriesRow) -> list[object]:
     series = row.series
-    values = [series.last_exo, day_change(series), series.last_delta, series.last_date]
+    values = [series.last_exo, series.day_change, series.change_sessions, series.last_delta, series.last_date]
     return [series.name, series.definition.name, *("" if value is None else value for value in values), row.state]

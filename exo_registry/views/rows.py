@@ -21,17 +21,6 @@ class SeriesRow:
         """Why the series is in its state; empty for a fresh one."""
         return self.assessment.why
 
-    @property
-    def change(self) -> float | None:
-        """From the point before the last one, in the product's currency."""
-        return day_change(self.series)
-
-
-def day_change(series: Series) -> float | None:
-    if series.last_exo is None or series.previous_exo is None:
-        return None
-    return series.last_exo - series.previous_exo
-
 
 def series_rows(series: Iterable[Series]) -> list[SeriesRow]:
     """Rows with their freshness, in the order given and in a fixed number of queries."""

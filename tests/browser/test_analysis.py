@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
+from exo_registry.models import Series
 from tests.pages.builders import make_series
 from tests.pages.test_position import COLLAR, hold
 
@@ -54,6 +55,23 @@ def test_a_chart_that_failed_can_be_tried_again(log_in, vera, make_product, page
     page.locator("#chart").get_by_role("button", name="Try again").click()
     page.wait_for_selector("#chart[data-drawn]")
     expect(page.locator(".chart-note")).to_be_hidden()
+
+
+def test_the_chart_names_the_span_of_a_change_over_a_gap(log_in, vera, make_product):
+    series = make_series(make_product("ES"), points=300)
+    *_, gap, last = series.points.order_by("date").values_list("date", flat=True)
+    page = log_in("vera")
+    page.goto("/series/ES_ContFut/")
+    page.wait_for_selector("#chart[data-drawn]")
+    legend = page.locator(".legend", has_text="Value")
+    expect(legend).to_contain_text(f"{last}Value 548.50+1.50")
+    series.points.filter(date=gap).delete()
+    series.gaps.create(date=gap, reason="no bar")
+    Series.objects.update(generation=2, gaps_count=1, change_sessions=2)
+    page.reload()
+    page.wait_for_selector("#chart[data-drawn]")
+    expect(legend).to_contain_text("+3.00over 2 sessions")
+    expect(page.locator(".figures").first).to_contain_text("over 2 sessions")
 
 
 def test_series_are_compared_scaled_added_and_removed(log_in, vera, make_product):

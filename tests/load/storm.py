@@ -36,8 +36,9 @@ DEFINITIONS = {
 }
 # What is compared of a series; the rest counts rewrites and notes times.
 DESCRIBED = (
-    "start", "first_date", "last_date", "last_session", "last_exo", "previous_exo", "last_delta", "points_count",
-    "gaps_count", "sparkline", "state", "algorithm_hash", "parameters", "product_rules", "market_revision",
+    "start", "first_date", "last_date", "last_session", "last_exo", "previous_exo", "change_sessions", "last_delta",
+    "points_count", "gaps_count", "sparkline", "state", "algorithm_hash", "parameters", "product_rules",
+    "market_revision",
 )  # fmt: skip
 WEIGHTS = {
     "busy worker": 36,

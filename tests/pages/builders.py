@@ -47,6 +47,7 @@ def make_series(
     series.start = series.first_date = days[0]
     series.last_date, series.last_session = days[points - 1], days[-1]
     series.last_exo, series.previous_exo, series.last_delta = values[-1], values[-2], 0.5
+    series.change_sessions = 1
     series.points_count, series.gaps_count, series.sparkline = points, gaps, values[-60:]
     series.parameters, series.product_rules, series.market_revision = {}, {}, 1
     series.generation, series.computed_at = 1, timezone.now()

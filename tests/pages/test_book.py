@@ -6,7 +6,7 @@ import pytest
 
 from exo_registry.models import Definition, Series
 from exo_registry.views import book
-from tests.html import attributes, columns, table, texts
+from tests.html import attributes, columns, facts, table, texts
 
 from .builders import make_series
 
@@ -62,6 +62,20 @@ def test_a_row_has_value_change_trend_and_state(viewer, contfut):
 def test_a_loss_has_its_sign_and_its_own_class(viewer, contfut):
     Series.objects.update(previous_exo=200)
     assert '<span class="loss">−56</span>' in viewer.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("sessions", "suffix"), [(None, ""), (1, ""), (2, " over 2 sessions"), (3, " over 3 sessions")]
+)
+def test_a_change_over_several_sessions_names_its_span(viewer, contfut, sessions, suffix):
+    Series.objects.update(change_sessions=sessions)
+    for address in ("/", "/?q=stale", "/products/ES/"):
+        assert columns(viewer.get(address).text, "Series", "Day change") == [("ES_ContFut", f"+2{suffix}")], address
+    assert facts(viewer.get("/series/ES_ContFut/").text)["Day change"] == f"+1.50{suffix}"
+    (listed,) = viewer.get("/api/v1/series/").json()["series"]
+    assert (listed["change"], listed["change_sessions"]) == (1.5, sessions)
+    (row,) = csv.DictReader(viewer.get("/book.csv").getvalue().decode().splitlines())
+    assert (row["Day change"], row["Change sessions"]) == ("1.5", str(sessions or ""))
 
 
 def test_synthetic_products_are_labelled(viewer, make_product):
@@ -167,8 +181,17 @@ def test_a_window_names_a_product_once(viewer, make_product, small_windows):
 def test_the_file_has_every_row_that_matches_in_its_order(viewer, markets, small_windows):
     answer = viewer.get("/book.csv?sort=-value")
     header, *rows = csv.reader(answer.getvalue().decode().splitlines())
-    assert header == ["Series", "Definition", "Value", "Day change", "Delta", "Last session", "State"]
+    assert header == [
+        "Series",
+        "Definition",
+        "Value",
+        "Day change",
+        "Change sessions",
+        "Delta",
+        "Last session",
+        "State",
+    ]
     assert [row[0] for row in rows] == ["ES_Spread", "CL_Collar", "GC_Future"]
-    assert rows[0][1:5] == ["Spread", "158.5", "1.5", "0.5"]
-    assert rows[2] == ["GC_Future", "Future", "", "", "", "", "never run"]
+    assert rows[0][1:6] == ["Spread", "158.5", "1.5", "1", "0.5"]
+    assert rows[2] == ["GC_Future", "Future", "", "", "", "", "", "never run"]
     assert len(viewer.get("/book.csv?q=gold").getvalue().splitlines()) == 2

@@ -9,6 +9,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from algorithms.continuous_future import ContinuousFuture
+from algorithms.engine import Gap
 from exo_registry.models import Event, Point, Run, Series, Status, Step, Trade
 from exo_registry.runs import compute as computing
 from exo_registry.runs import control, lease, plan, worker
@@ -53,6 +54,7 @@ def test_a_run_from_start_to_end(run, es):
     values = [point[2] for point in points]
     assert series.sparkline == values[-60:]
     assert (series.last_exo, series.previous_exo, series.last_delta) == (values[-1], values[-2], 1.0)
+    assert series.change_sessions == 1
     assert (series.market_revision, series.generation, len(series.algorithm_hash)) == (1, 0, 64)
     assert assess_series(series).causes == ()
     messages = list(Event.objects.filter(run=run).order_by("pk").values_list("message", flat=True))
@@ -82,7 +84,8 @@ def test_extending_gives_what_computing_at_once_gives(es, contfut, make_definiti
     compute()
     by_day = {name: rows(name) for name in names}
     states = dict(Series.objects.values_list("name", "state"))
-    lists = ("last_exo", "previous_exo", "last_delta", "sparkline", "points_count", "first_date", "last_date")
+    lists = ("last_exo", "previous_exo", "change_sessions", "last_delta", "sparkline", "points_count")
+    lists += ("first_date", "last_date")
     described = {row["name"]: row for row in Series.objects.values("name", *lists)}
     assert len(by_day["ES_AIchi"][0]) == len(DAYS)
     rebuilt = compute(mode=Run.Mode.RESET)
@@ -92,6 +95,31 @@ def test_extending_gives_what_computing_at_once_gives(es, contfut, make_definiti
     assert dict(Series.objects.values_list("name", "state")) == states
     assert {row["name"]: row for row in Series.objects.values("name", *lists)} == described
     assert set(Series.objects.values_list("generation", flat=True)) == {0}
+
+
+@pytest.mark.parametrize("by_day", [True, False])
+def test_a_day_change_knows_its_span(es, contfut, compute, monkeypatch, by_day):
+    """DAYS[14] and DAYS[15] are gaps; the last session is computed in a run of its own, or with all before it."""
+    manage = ContinuousFuture.manage
+
+    def fail(self, session):
+        if session.date in DAYS[14:16]:
+            raise Gap("no quote")
+        return manage(self, session)
+
+    monkeypatch.setattr(ContinuousFuture, "manage", fail)
+    spans = []
+    for last in range(13, 18):
+        compute(start=START, until=DAYS[last], **({} if by_day else {"mode": Run.Mode.RESET}))
+        series = Series.objects.get()
+        spans.append((series.last_date, series.change_sessions))
+    assert spans == [(DAYS[13], 1), (DAYS[13], 1), (DAYS[13], 1), (DAYS[16], 3), (DAYS[17], 1)]
+
+
+def test_a_first_point_has_no_change(es, contfut, compute):
+    compute(start=START, until=START)
+    series = Series.objects.get()
+    assert (series.points_count, series.day_change, series.change_sessions) == (1, None, None)
 
 
 def test_a_rebuild_writes_only_what_differs(es, contfut, compute):

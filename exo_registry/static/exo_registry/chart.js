@@ -1,6 +1,6 @@
 // The chart of one series: value, drawdown and delta panes. The page names the address of its data.
 import {
-  colour, faint, keepTrying, library, minus, money, needLibrary, ranges, read, signed, themed, whole,
+  colour, faint, keepTrying, library, minus, money, needLibrary, ranges, read, signed, spans, themed, whole,
 } from "./chart_parts.js";
 
 const holder = document.getElementById("chart");
@@ -117,9 +117,11 @@ function legends(chart, series, { points, drawdown, index, trades, gaps }) {
       if (element) boxes[i].style.top = `${element.getBoundingClientRect().top - top + 6}px`;
     });
   };
+  const sessions = spans(date, gaps);
   const parts = (i) => {
     const change = i > 0 ? exo[i] - exo[i - 1] : exo[i];
     const words = [];
+    if (sessions[i] > 1) words.push(`over ${sessions[i]} sessions`);
     if (points.is_rollover[i]) words.push("roll");
     const count = trades[date[i]];
     if (count) words.push(count === 1 ? "1 trade" : `${count} trades`);

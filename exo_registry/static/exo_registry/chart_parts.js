@@ -9,6 +9,17 @@ export const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 }
 export const minus = (text) => text.replace("-", "\u2212");
 export const signed = (value, format = money) => (value > 0 ? "+" : "") + minus(format.format(value));
 
+// Sessions that the change to each point is over: one, and one more for each gap since the point before.
+export function spans(date, gaps) {
+  const missing = Object.keys(gaps).sort();
+  let at = 0;
+  return date.map((day, i) => {
+    const first = at;
+    while (at < missing.length && missing[at] < day) at += 1;
+    return i > 0 ? 1 + at - first : 1;
+  });
+}
+
 // A colour of palette.css as the page shows it now, light or dark.
 export function colour(name) {
   const probe = document.createElement("i");

@@ -1,5 +1,5 @@
 // Several series on one chart: as stored, as changes over the range shown, or these at equal volatility.
-import { colour, keepTrying, library, minus, needLibrary, ranges, read, themed, whole } from "./chart_parts.js";
+import { colour, keepTrying, library, minus, needLibrary, ranges, read, spans, themed, whole } from "./chart_parts.js";
 
 const holder = document.getElementById("chart");
 const canvas = holder.querySelector(".chart-canvas");
@@ -10,12 +10,14 @@ const SCALES = ["value", "change", "volatility"];
 
 const paint = () => ({ ink: colour("muted"), line: colour("line"), strong: colour("line-strong") });
 
-// Standard deviation of the changes from session to session.
-function deviation(values) {
-  const changes = values.slice(1).map((value, i) => value - values[i]);
+// Standard deviation of a session's change, as docs/statistics.md has it; `sessions`: what the change to each value is over.
+function deviation(values, sessions) {
+  const changes = values.slice(1).map((value, i) => ({ change: value - values[i], over: sessions[i + 1] }));
   if (changes.length < 2) return 0;
-  const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
-  return Math.sqrt(changes.reduce((sum, change) => sum + (change - mean) ** 2, 0) / (changes.length - 1));
+  const total = changes.reduce((sum, { over }) => sum + over, 0);
+  const mean = changes.reduce((sum, { change }) => sum + change, 0) / total;
+  const squares = changes.reduce((sum, { change, over }) => sum + (change - over * mean) ** 2 / over, 0);
+  return Math.sqrt(squares / (changes.length - 1));
 }
 
 function draw(found) {
@@ -27,8 +29,9 @@ function draw(found) {
     handleScroll: { vertTouchDrag: false },
     timeScale: { borderColor: paint().strong, rightOffset: 0, minBarSpacing: 0.02, lockVisibleTimeRangeOnResize: true },
   });
-  const lines = found.map(({ points }, i) => ({
+  const lines = found.map(({ points, gaps }, i) => ({
     name: sources[i].series, number: sources[i].line, date: points.date, exo: points.exo, shown: points.exo,
+    sessions: spans(points.date, gaps),
     at: new Map(points.date.map((day, index) => [day, index])),
     line: chart.addSeries(library.LineSeries, {
       lineWidth: 2, priceLineVisible: false, crosshairMarkerRadius: 3, priceFormat: { type: "price", precision: 0, minMove: 1 },
@@ -55,8 +58,9 @@ function draw(found) {
   let range = [times[0], times.at(-1)];
   const put = () => {
     const [from, to] = range;
-    const inside = lines.map(({ date, exo }) => exo.filter((_, i) => date[i] >= from && date[i] <= to));
-    const spreads = inside.map(deviation);
+    const within = ({ date }, values) => values.filter((_, i) => date[i] >= from && date[i] <= to);
+    const inside = lines.map((one) => within(one, one.exo));
+    const spreads = lines.map((one, i) => deviation(inside[i], within(one, one.sessions)));
     const common = spreads.find((spread) => spread > 0);
     lines.forEach((one, i) => {
       const base = scale === "value" ? 0 : inside[i][0] ?? 0;
