@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..engine import pricing
-from .valuation import NOTHING_CHANGES, Snapshot, WhatIf, option_inputs
+from .valuation import NOTHING_CHANGES, Line, Snapshot, WhatIf, option_inputs
 
 CURVE_POINTS = 160  # of a default price axis
 PIECES = 64  # between two strikes, where the profit is curved
-FAR = 20.0  # times the highest strike or price: as good as infinitely far for an option
+FAR = 20.0  # times the highest strike or price, or standard deviations: as good as infinitely far for an option
 FLAT = 1e-9  # profits this small against the position's size are zero
 
 Curve = Callable[[np.ndarray | float], np.ndarray]  # profit in the currency over prices of the reference future
@@ -59,7 +59,7 @@ def profit(snapshot: Snapshot, prices: np.ndarray | float, *, days: float = 0.0,
         snapshot: The position.
         prices: In points, of any shape.
         days: Calendar days that pass.
-        vol: Added to volatilities, a decimal fraction a year.
+        vol: Added to volatilities; 0.01 is one volatility point.
 
     Returns:
         In the currency, of the shape of the prices; zeros for a flat position.
@@ -70,7 +70,7 @@ def profit(snapshot: Snapshot, prices: np.ndarray | float, *, days: float = 0.0,
         underlying = line.future_price + (prices - snapshot.held[0])
         worth = underlying
         if line.is_option:
-            inputs = option_inputs(snapshot.model, line, np.maximum(underlying, 0.0), days, vol)
+            inputs = option_inputs(snapshot, line, np.maximum(underlying, snapshot.floor), days, vol)
             worth, _ = pricing.price_and_delta(*inputs)
         total += worth * (line.qty * line.point_value) - line.cost
     return total
@@ -102,14 +102,24 @@ def price_axis(snapshot: Snapshot) -> np.ndarray:
     first expiry on each side of today's price (a tenth of it if no option is held). Empty when flat."""
     if not snapshot.lines:
         return np.empty(0)
-    (price, days), kinks = snapshot.held, _kinks(snapshot)
-    vols = [line.vol for line in snapshot.lines if line.vol is not None]
-    years = max(days, 1) / pricing.DAYS_A_YEAR
-    spread = 3.0 * max(vols) * np.sqrt(years) if vols else 0.1
-    low = min([price - abs(price) * (1.0 - np.exp(-spread)), *(0.97 * kink for kink in kinks)])
-    high = max([price + abs(price) * (np.exp(spread) - 1.0), *(1.03 * kink for kink in kinks)])
+    price, kinks = snapshot.held[0], _kinks(snapshot)
+    down, up = _reach(snapshot)
+    low = min([price - down, *(kink - 0.03 * abs(kink) for kink in kinks)])
+    high = max([price + up, *(kink + 0.03 * abs(kink) for kink in kinks)])
     low = max(low, lowest_price(snapshot))
     return np.unique(np.concatenate((np.linspace(low, high, CURVE_POINTS), kinks, [price])))
+
+
+def _reach(snapshot: Snapshot) -> tuple[float, float]:
+    """How far down and up the price may go by the first expiry, in points."""
+    price, days = snapshot.held
+    vols = [line.vol for line in snapshot.lines if line.vol is not None]
+    if not vols:
+        return (0.1 * abs(price) or 1.0,) * 2
+    spread = 3.0 * max(vols) * np.sqrt(max(days, 1) / pricing.DAYS_A_YEAR)
+    if snapshot.model == pricing.BACHELIER:
+        return spread, spread
+    return abs(price) * (1.0 - np.exp(-spread)), abs(price) * (np.exp(spread) - 1.0)
 
 
 def break_evens(snapshot: Snapshot) -> list[float]:
@@ -131,22 +141,24 @@ def break_evens(snapshot: Snapshot) -> list[float]:
     ]
     crossed = np.flatnonzero(values[:-1] * values[1:] < 0.0)
     prices += [float(brentq(lambda x: float(curve(x)), nodes[at], nodes[at + 1], xtol=1e-10)) for at in crossed]
-    slope = _upper_slope(snapshot)
-    if slope * values[-1] < 0.0:
-        prices.append(float(nodes[-1] - values[-1] / slope))
+    lower, upper = _outer_slopes(snapshot)
+    if lower * values[0] > 0.0:
+        prices.append(float(nodes[0] - values[0] / lower))
+    if upper * values[-1] < 0.0:
+        prices.append(float(nodes[-1] - values[-1] / upper))
     return sorted(prices)
 
 
 def extremes(snapshot: Snapshot) -> Extremes:
-    """Highest and lowest profit at expiry over all prices from zero up."""
+    """Highest and lowest profit at expiry over all prices that the pricing model knows: from zero up, or all."""
     if not snapshot.lines:
         return Extremes(0.0, None, 0.0, None)
     curve, nodes = _curve_at_expiry(snapshot)
-    values, slope = curve(nodes), _upper_slope(snapshot)
+    values, (lower, upper) = curve(nodes), _outer_slopes(snapshot)
     highest = lowest = highest_at = lowest_at = None
-    if slope <= 0.0:
+    if upper <= 0.0 <= lower:
         highest, highest_at = _highest(curve, nodes, values)
-    if slope >= 0.0:
+    if lower <= 0.0 <= upper:
         loss, lowest_at = _highest(lambda x: -curve(x), nodes, -values)
         lowest = -loss
     return Extremes(highest, highest_at, lowest, lowest_at)
@@ -169,39 +181,61 @@ def _highest(curve: Curve, nodes: np.ndarray, values: np.ndarray) -> tuple[float
 def _curve_at_expiry(snapshot: Snapshot) -> tuple[Curve, np.ndarray]:
     """The profit at the first expiry as a function of price, and nodes between which it has no kink.
 
-    When all options expire then, it is a straight line from node to node and beyond the last.
+    When all options expire then, it is a straight line from node to node and beyond the last; below the first, too, if
+    the model knows every price.
     """
     price, days = snapshot.held
-    nodes = np.unique([lowest_price(snapshot), *_kinks(snapshot), price])
-    if any(line.is_option and line.days > days for line in snapshot.lines):
-        nodes = np.append(nodes, np.geomspace(nodes[-1], FAR * nodes[-1], 6)[1:])
+    nodes = np.unique([*_kinks(snapshot), price])
+    lowest, later = lowest_price(snapshot), [line for line in snapshot.lines if line.is_option and line.days > days]
+    if np.isfinite(lowest):
+        nodes = np.unique([lowest, *nodes])
+    if later:
+        nodes = np.concatenate((nodes, _far_nodes(snapshot, nodes, later)))
         nodes = np.unique(np.concatenate([np.linspace(*pair, PIECES) for pair in pairwise(nodes)]))
     return lambda prices: profit(snapshot, prices, days=days), nodes
+
+
+def _far_nodes(snapshot: Snapshot, nodes: np.ndarray, later: list[Line]) -> np.ndarray:
+    """Further nodes, out to where an option that lives on is worth its payoff."""
+    if snapshot.model != pricing.BACHELIER:
+        return np.geomspace(nodes[-1], FAR * nodes[-1], 6)[1:]
+    spread = max(line.option[1] * np.sqrt(line.days / pricing.DAYS_A_YEAR) for line in later)
+    steps = np.linspace(0.0, FAR * spread, 6)[1:]
+    return np.concatenate((nodes[0] - steps, nodes[-1] + steps))
 
 
 def _kinks(snapshot: Snapshot) -> list[float]:
     """Strikes, as prices of the reference future."""
     strikes = [line.strike + snapshot.held[0] - line.future_price for line in snapshot.lines if line.strike is not None]
-    return [strike for strike in strikes if strike > 0.0]
+    return [strike for strike in strikes if strike > snapshot.floor]
 
 
 def lowest_price(snapshot: Snapshot) -> float:
-    """The price of the reference future below which an underlying would be below zero; today's, if one is already."""
+    """The price of the reference future below which an underlying would be below zero; today's, if one is already, and
+    none (-inf) if the pricing model knows every price."""
     price = snapshot.held[0]
-    floor = max(0.0, *(price - line.future_price for line in snapshot.lines))
+    floor = snapshot.floor + max(0.0, *(price - line.future_price for line in snapshot.lines))
     return min(floor, price)
 
 
-def _upper_slope(snapshot: Snapshot) -> float:
-    """Currency per point at prices far above all strikes, at the first expiry; exactly zero if it is only noise."""
+def _outer_slopes(snapshot: Snapshot) -> tuple[float, float]:
+    """Currency per point at prices far below and far above all strikes, at the first expiry; zero below, where prices
+    end at zero, and exactly zero where it is only noise."""
+    below = 0.0 if np.isfinite(snapshot.floor) else _outer_slope(snapshot, "P")
+    return below, _outer_slope(snapshot, "C")
+
+
+def _outer_slope(snapshot: Snapshot, right: str) -> float:
+    """The slope of futures and of the options that are in the money: calls far above, puts far below."""
     slopes = []
     for line in snapshot.lines:
-        slope = line.qty * line.point_value
-        if line.right == "P":
+        if line.is_option and line.right != right:
             continue
-        if line.right == "C" and snapshot.model == "black76":
-            rate = line.option[2]
-            slope *= np.exp(-rate * max(line.days - snapshot.held[1], 0) / pricing.DAYS_A_YEAR)
+        slope = line.qty * line.point_value
+        if line.is_option:
+            years = max(line.days - snapshot.held[1], 0) / pricing.DAYS_A_YEAR
+            rate = snapshot.dividend_yield if snapshot.model == "black_scholes" else line.option[2]
+            slope *= np.exp(-rate * years) * (1.0 if right == "C" else -1.0)
         slopes.append(slope)
     total = float(sum(slopes))
     return 0.0 if abs(total) <= FLAT * sum(map(abs, slopes)) else total

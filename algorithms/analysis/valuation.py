@@ -5,8 +5,8 @@
 
 The price of a position is that of its reference future: the one under the option that expires first, or the future that
 expires first if no option is held. A shift in price moves every underlying by the same number of points. Prices of
-underlyings are taken to stay at or above zero. Profit and loss is against cost (what was paid for the holdings, in the
-currency), so it leaves out what was realised before, and trading costs.
+underlyings are taken to stay at or above zero, unless the pricing model knows others. Profit and loss is against cost
+(what was paid for the holdings, in the currency), so it leaves out what was realised before, and trading costs.
 """
 
 import datetime as dt
@@ -18,6 +18,8 @@ from typing import Literal, NamedTuple
 from ..engine import pricing
 from ..engine.market import Market
 from ..engine.tables import EPOCH
+
+VOL_SHIFT = 0.01  # of a what-if: one volatility point
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Line:
         days: Calendar days to it.
         stale_days: Age in days of the bar behind `future_price`.
         strike: Of an option, in points.
-        vol: Of an option, a decimal fraction a year.
+        vol: Of an option, a decimal fraction a year; under Bachelier's model points a year.
         rate: Of an option, a decimal fraction a year.
     """
 
@@ -80,11 +82,28 @@ class Snapshot:
         date: The session's.
         model: The pricing model of its options.
         lines: One a contract held; none when flat.
+        dividend_yield: Of the underlyings, a decimal fraction a year.
     """
 
     date: dt.date
     model: str
     lines: tuple[Line, ...]
+    dividend_yield: float = 0.0
+
+    @property
+    def vol_point(self) -> float:
+        """A volatility point, in the unit of the lines' volatilities."""
+        return pricing.vol_point(self.model)
+
+    @property
+    def has_vols_in_points(self) -> bool:
+        """Whether volatilities are in points a year, not fractions."""
+        return self.model == pricing.BACHELIER
+
+    @property
+    def floor(self) -> float:
+        """The lowest price that an underlying is taken to have, in points."""
+        return pricing.lowest_price(self.model)
 
     @cached_property
     def reference(self) -> Line | None:
@@ -120,7 +139,8 @@ class WhatIf:
 
     Attributes:
         price: Points added to the prices of all underlyings.
-        vol: Added to volatilities, a decimal fraction a year: 0.05 makes 20 % into 25 %. Volatility stops at zero.
+        vol: Added to volatilities; 0.01 is one volatility point. So 0.05 makes 20 % into 25 %, and under Bachelier's
+            model 30 points a year into 35. Volatility stops at zero.
         days: Calendar days that pass. An option that expires within them is worth its payoff at the price asked about.
 
     Raises:
@@ -146,7 +166,7 @@ class Sensitivities(NamedTuple):
     Attributes:
         delta: Per 1.0 point of the underlying; a future's is 1, so a position's delta counts futures.
         gamma: Change of delta per 1.0 point.
-        vega: Per volatility point (0.01).
+        vega: Per volatility point: 0.01, or under Bachelier's model 1 point a year.
         theta: Per calendar day that passes.
     """
 
@@ -215,7 +235,7 @@ def read(market: Market, holdings: Iterable[tuple[str, float, float, str]], sess
         QuoteMissing: A contract has no quote.
     """
     lines = tuple(_line(market, market.number(name), qty, cost, leg, session) for name, qty, cost, leg in holdings)
-    return Snapshot(market.dates[session], market.rules.pricing_model, lines)
+    return Snapshot(market.dates[session], market.rules.pricing_model, lines, market.rules.dividend_yield)
 
 
 def _line(market: Market, contract: int, qty: float, cost: float, leg: str, session: int) -> Line:
@@ -244,7 +264,7 @@ def _line(market: Market, contract: int, qty: float, cost: float, leg: str, sess
 
 def value(snapshot: Snapshot, what_if: WhatIf = NOTHING_CHANGES) -> Valuation:
     """Price, worth, profit and Greeks of each line and of the position, now or after a what-if."""
-    lines = [_value_line(snapshot.model, line, what_if) for line in snapshot.lines]
+    lines = [_value_line(snapshot, line, what_if) for line in snapshot.lines]
     return Valuation(
         lines,
         sum(line.value for line in lines),
@@ -254,12 +274,13 @@ def value(snapshot: Snapshot, what_if: WhatIf = NOTHING_CHANGES) -> Valuation:
     )
 
 
-def _value_line(model: str, line: Line, what_if: WhatIf) -> LineValue:
+def _value_line(snapshot: Snapshot, line: Line, what_if: WhatIf) -> LineValue:
     underlying = line.future_price + what_if.price
     if line.is_option:
-        greeks = pricing.greeks(*option_inputs(model, line, max(underlying, 0.0), what_if.days, what_if.vol))
-        price = float(greeks.price)
-        unit = Sensitivities(float(greeks.delta), float(greeks.gamma), float(greeks.vega) / 100.0, float(greeks.theta))
+        price_then = max(underlying, snapshot.floor)
+        greeks = pricing.greeks(*option_inputs(snapshot, line, price_then, what_if.days, what_if.vol))
+        price, vega = float(greeks.price), float(greeks.vega) / (1.0 / snapshot.vol_point)
+        unit = Sensitivities(float(greeks.delta), float(greeks.gamma), vega, float(greeks.theta))
     else:
         price, unit = underlying, FUTURE
     worth = price * line.qty * line.point_value
@@ -272,8 +293,10 @@ def _total(parts: Iterable[Sensitivities]) -> Sensitivities:
 
 
 def option_inputs(
-    model: str, line: Line, underlying: pricing.Values, days: float, vol: float
-) -> tuple[str, bool, pricing.Values, float, float, float, float]:
+    snapshot: Snapshot, line: Line, underlying: pricing.Values, days: float, vol: float
+) -> tuple[str, bool, pricing.Values, float, float, float, float, float]:
     """Arguments of the pricing functions for an option, some days on and with a shift in volatility."""
     strike, today, rate = line.option
-    return model, line.right == "C", underlying, strike, max(today + vol, 0.0), rate, max(line.days - days, 0.0)
+    right, left = line.right == "C", max(line.days - days, 0.0)
+    then = max(today + vol * (snapshot.vol_point / VOL_SHIFT), 0.0)
+    return snapshot.model, right, underlying, strike, then, rate, left, snapshot.dividend_yield

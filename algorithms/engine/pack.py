@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from .bar_times import STRAY, dates_and_strays
 from .errors import PackError
 from .pack_schema import HOLDS, PACK
+from .pricing import MODELS
 from .tables import EPOCH, NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, ProductRules, Rates, Vols
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 TYPES = {"number": pa.float64(), "integer": pa.int32(), "date": pa.date32()}
-PRICING_MODELS = ("black76", "black_scholes")
 DATE_BAR = -1  # the second of a bar that is a date alone
 NO_DAY = np.iinfo(np.int64).min  # of a bar that has a time
 SECONDS_A_DAY = 86_400
@@ -155,8 +155,11 @@ def _rules(product: Table, symbol: str) -> ProductRules:
         if row[name] is not None and not row[name] > 0:
             product.refuse(name, f"{row[name]:g} is not above zero")
     model = row["pricing_model"] or "black76"
-    if model not in PRICING_MODELS:
-        product.refuse("pricing_model", f"{model} is none of {', '.join(PRICING_MODELS)}")
+    if model not in MODELS:
+        product.refuse("pricing_model", f"{model} is none of {', '.join(MODELS)}")
+    dividend = row["dividend_yield"] or 0.0
+    if dividend and model != "black_scholes":
+        product.refuse("dividend_yield", f"{model} has none; it is for black_scholes, whose underlying is a spot")
     try:
         decision_time = dt.time.fromisoformat(row["decision_time"] or "14:45")
     except ValueError:
@@ -174,6 +177,7 @@ def _rules(product: Table, symbol: str) -> ProductRules:
         option_point_value=(row["optiontickvalue"] or value) / (row["optionticksize"] or tick),
         decision_time=decision_time,
         pricing_model=model,
+        dividend_yield=dividend,
         rollover_months=rollover_months or tuple(range(1, 13)),
         days_before_expiration=2 if days is None else days,
         option_codes=tuple((row["option_codes"] or "").split()),

@@ -48,6 +48,7 @@ PACK: dict[str, dict[str, Column]] = {
         decision_time="time",
         execution_time="time",
         pricing_model="text",
+        dividend_yield="number",
         calendar="text",
         rollover_months="words",
         days_before_expiration="integer",

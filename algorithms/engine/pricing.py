@@ -1,14 +1,25 @@
-"""Option values and Greeks: Black-76 and Black-Scholes, vectorised, with the exact normal distribution.
+"""Option values and Greeks: Black-76, Black-Scholes and Bachelier, vectorised, with the exact normal distribution.
 
-Both models are one formula in two clothings. With w = +1 for a call and -1 for a put, price S, strike K,
-volatility v, rate r, T years, and carry b (Black-Scholes: b = r; Black-76: b = 0):
+The first two are one formula in two clothings. With w = +1 for a call and -1 for a put, price S, strike K,
+volatility v, rate r, T years, and carry b (Black-76: b = 0; Black-Scholes: b = r - q, with a continuous dividend yield
+q):
 
     d1 = (ln(S / K) + b T) / (v sqrt T) + v sqrt T / 2,   d2 = d1 - v sqrt T
     value = w (S e^((b - r) T) N(w d1) - K e^(-r T) N(w d2))
 
+Bachelier's model, on futures, takes no logarithm, so that prices and strikes may be zero or negative; its volatility is
+in points a year. With n the normal density:
+
+    d = (S - K) / (v sqrt T)
+    value = e^(-r T) (w (S - K) N(w d) + v sqrt T n(d))
+
 Sources: F. Black, M. Scholes, "The Pricing of Options and Corporate Liabilities", J. Political Economy 81 (1973);
 F. Black, "The Pricing of Commodity Contracts", J. Financial Economics 3 (1976). The generalised form with a cost of
-carry b: E. G. Haug, "The Complete Guide to Option Pricing Formulas", chapter 1.
+carry b: E. G. Haug, "The Complete Guide to Option Pricing Formulas", chapter 1; with a dividend yield: R. C. Merton,
+"Theory of Rational Option Pricing", Bell J. Economics 4 (1973). L. Bachelier, "Théorie de la spéculation", Annales
+scientifiques de l'École normale supérieure 17 (1900); in today's terms, with its Greeks: J. Choi, M. Kwak, C. W. Tee,
+Y. Wang, "A Black-Scholes user's guide to the Bachelier model", J. Futures Markets 42 (2022). CME used it for options on
+energy futures from 22 April to the end of August 2020.
 
 Every function works element by element, so that one value computed alone equals the same value inside a
 longer array to the last bit: online and backfilled series depend on it.
@@ -20,7 +31,9 @@ import numpy as np
 import numpy.typing as npt
 
 DAYS_A_YEAR = 365.0
-MODELS = LOGARITHMIC = ("black76", "black_scholes")
+BACHELIER = "bachelier"
+LOGARITHMIC = ("black76", "black_scholes")
+MODELS = (*LOGARITHMIC, BACHELIER)
 
 Floats = npt.NDArray[np.float64]
 Values = Floats | float
@@ -44,7 +57,7 @@ class Greeks(NamedTuple, Generic[Number]):
         price: In points.
         delta: Points per point of the underlying.
         gamma: Delta per point of the underlying.
-        vega: Points per 1.00 of volatility (divide by 100 for one volatility point).
+        vega: Points per 1.00 of volatility, as the model has it (`vol_point` is the usual step).
         theta: Points per calendar day that passes, the rest unchanged (1/365 of the derivative by years).
     """
 
@@ -55,16 +68,27 @@ class Greeks(NamedTuple, Generic[Number]):
     theta: Number
 
 
+def vol_point(model: str) -> float:
+    """A volatility point: 0.01 a year, which is one percent, or under Bachelier's model one point a year."""
+    return 1.0 if model == BACHELIER else 0.01
+
+
+def lowest_price(model: str) -> float:
+    """The lowest price of an underlying that a model knows, in points: zero, or none."""
+    return 0.0 if model in LOGARITHMIC else -np.inf
+
+
 def _terms(
-    model: str, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+    model: str, price: Values, strike: Values, vol: Values, rate: Values, days: Values, dividend: Values
 ) -> tuple[Floats, Floats, Floats, Values, Values, Floats]:
-    """The shared middle of the formulas: d1, v sqrt T, discount factor, e^((b - r) T), carry, T."""
-    if model not in MODELS:
-        raise ValueError(f"pricing model {model!r} is unknown: use {' or '.join(MODELS)}")
+    """The shared middle of the logarithmic formulas: d1, v sqrt T, discount factor, e^((b - r) T), carry, T."""
+    if model not in LOGARITHMIC:
+        raise ValueError(f"pricing model {model!r} is unknown: use {', '.join(LOGARITHMIC)} or {BACHELIER}")
     years = np.maximum(days, 0.0) / DAYS_A_YEAR
     spread = np.asarray(vol * np.sqrt(years))
     discount = np.exp(-rate * years)
-    carry, carried = (rate, 1.0) if model == "black_scholes" else (0.0, discount)
+    # Without a dividend yield the carry is the rate and the factor is 1, to the last bit.
+    carry, carried = (rate - dividend, np.exp(-dividend * years)) if model == "black_scholes" else (0.0, discount)
     with np.errstate(divide="ignore", invalid="ignore"):  # a price below zero has no logarithm, and so no value: nan
         drift = np.log(price / strike) + carry * years
         d1 = drift / spread + 0.5 * spread
@@ -75,6 +99,24 @@ def _terms(
             inside = np.where(is_positive, drift, price * np.exp(carry * years) - strike)
             d1 = np.where(spread <= 0.0, np.where(inside == 0.0, 0.0, np.inf * inside), d1)
     return d1, spread, discount, carried, carry, years
+
+
+def _normal_terms(
+    price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """The shared middle of Bachelier's formulas: d, v sqrt T, discount factor, T."""
+    years = np.maximum(days, 0.0) / DAYS_A_YEAR
+    spread = np.asarray(vol * np.sqrt(years))
+    inside = np.asarray(price) - np.asarray(strike)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d = np.where(spread <= 0.0, np.where(inside == 0.0, 0.0, np.inf * inside), inside / spread)
+    return d, spread, np.exp(-rate * years), years
+
+
+def _density(d: Floats) -> Floats:
+    """The normal density."""
+    density: Floats = np.exp(-0.5 * d * d) / np.sqrt(2.0 * np.pi)
+    return density
 
 
 def in_domain(model: str, price: Values, strike: Values, days: Values) -> Values:
@@ -90,46 +132,79 @@ def in_domain(model: str, price: Values, strike: Values, days: Values) -> Values
 
 
 def price_and_delta(
-    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+    model: str,
+    is_call: Booleans,
+    price: Values,
+    strike: Values,
+    vol: Values,
+    rate: Values,
+    days: Values,
+    dividend: Values = 0.0,
 ) -> tuple[Floats, Floats]:
     """Value and delta of options. Arguments broadcast.
 
     Args:
-        model: black76 or black_scholes.
+        model: black76, black_scholes or bachelier.
         is_call: False for a put.
-        price: Of the underlying, in points; above zero before expiry (`in_domain`).
-        strike: In points; above zero before expiry.
-        vol: Decimal fraction a year.
+        price: Of the underlying, in points; of a logarithmic model above zero before expiry (`in_domain`).
+        strike: In points; of a logarithmic model above zero before expiry.
+        vol: Decimal fraction a year; of Bachelier's model points a year.
         rate: Decimal fraction a year, continuously compounded.
         days: Calendar days to expiry; at or below zero: the payoff, whose delta at the money is taken as one half.
+        dividend: The underlying's dividend yield, a decimal fraction a year, continuously compounded; of Black-Scholes
+            alone.
 
     Returns:
         Values in points and deltas, each of the shape that the arguments broadcast to; nan for a price below zero
-            before expiry. At zero they are the limit.
+            before expiry in a logarithmic model. At zero they are the limit.
 
     Raises:
         ValueError: The model is unknown.
     """
-    d1, spread, discount, carried, _, _ = _terms(model, price, strike, vol, rate, days)
     sign = np.where(is_call, 1.0, -1.0)
-    weight = _ndtr(sign * d1) * carried
-    value = sign * (price * weight - strike * discount * _ndtr(sign * (d1 - spread)))
+    if model == BACHELIER:
+        d, spread, discount, _ = _normal_terms(price, strike, vol, rate, days)
+        weight = _ndtr(sign * d) * discount
+        value = sign * (np.asarray(price) - strike) * weight + spread * discount * _density(d)
+    else:
+        d1, spread, discount, carried, _, _ = _terms(model, price, strike, vol, rate, days, dividend)
+        weight = _ndtr(sign * d1) * carried
+        value = sign * (price * weight - strike * discount * _ndtr(sign * (d1 - spread)))
     # Far out of the money the difference may round below zero; an option is never worth less than nothing.
     return np.maximum(value, 0.0), sign * weight
 
 
 def delta(
-    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+    model: str,
+    is_call: Booleans,
+    price: Values,
+    strike: Values,
+    vol: Values,
+    rate: Values,
+    days: Values,
+    dividend: Values = 0.0,
 ) -> Floats:
     """Delta alone, equal to that of `price_and_delta`, whose arguments and errors it has."""
-    d1, _, _, carried, _, _ = _terms(model, price, strike, vol, rate, days)
     sign = np.where(is_call, 1.0, -1.0)
-    deltas: Floats = sign * (_ndtr(sign * d1) * carried)
+    if model == BACHELIER:
+        d, _, discount, _ = _normal_terms(price, strike, vol, rate, days)
+        weight = _ndtr(sign * d) * discount
+    else:
+        d1, _, _, carried, _, _ = _terms(model, price, strike, vol, rate, days, dividend)
+        weight = _ndtr(sign * d1) * carried
+    deltas: Floats = sign * weight
     return deltas
 
 
 def greeks(
-    model: str, is_call: Booleans, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+    model: str,
+    is_call: Booleans,
+    price: Values,
+    strike: Values,
+    vol: Values,
+    rate: Values,
+    days: Values,
+    dividend: Values = 0.0,
 ) -> Greeks[Floats]:
     """Value, delta, gamma, vega and theta; arguments and errors as for `price_and_delta`.
 
@@ -137,8 +212,10 @@ def greeks(
         Arrays of the shape that the arguments broadcast to. At or past expiry the sensitivities other than delta are
         zero.
     """
-    d1, spread, discount, carried, carry, years = _terms(model, price, strike, vol, rate, days)
-    value, delta = price_and_delta(model, is_call, price, strike, vol, rate, days)
+    value, delta = price_and_delta(model, is_call, price, strike, vol, rate, days, dividend)
+    if model == BACHELIER:
+        return _normal_greeks(value, delta, price, strike, vol, rate, days)
+    d1, spread, discount, carried, carry, years = _terms(model, price, strike, vol, rate, days, dividend)
     sign = np.where(is_call, 1.0, -1.0)
     density = np.exp(-0.5 * d1 * d1) / np.sqrt(2.0 * np.pi) * carried
     alive = spread > 0.0
@@ -152,4 +229,16 @@ def greeks(
         (rate - carry) * price * carried * _ndtr(sign * d1) - rate * strike * discount * _ndtr(sign * (d1 - spread))
     )
     theta = np.where(alive, decay + funding, 0.0) / DAYS_A_YEAR
+    return Greeks(value, delta, gamma, vega, theta)
+
+
+def _normal_greeks(
+    value: Floats, delta: Floats, price: Values, strike: Values, vol: Values, rate: Values, days: Values
+) -> Greeks[Floats]:
+    d, spread, discount, years = _normal_terms(price, strike, vol, rate, days)
+    density, alive = discount * _density(d), spread > 0.0
+    gamma = np.where(alive, density / np.where(alive, spread, 1.0), 0.0)
+    vega = np.where(alive, density * np.sqrt(years), 0.0)
+    decay = -density * vol / (2.0 * np.sqrt(np.where(alive, years, 1.0)))
+    theta = np.where(alive, decay + rate * value, 0.0) / DAYS_A_YEAR
     return Greeks(value, delta, gamma, vega, theta)

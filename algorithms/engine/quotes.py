@@ -257,6 +257,7 @@ class Quotes:
             self._vols_before(at, days, min(rows), max(rows)),
             self.rates[session:stop],
             left,
+            self.rules.dividend_yield,
         )
         ages = under.ages[window]
         for row, values, deltas in zip(rows, value.tolist(), delta.tolist(), strict=True):
@@ -274,7 +275,7 @@ class Quotes:
         return np.where(at >= self._vol_bounds[rows], self._vols.vol[at], np.nan)
 
     def volatility(self, contract: int, session: int) -> float:
-        """The volatility that an option is valued with at a session, a decimal fraction a year; nan if it has none."""
+        """The volatility that an option is valued with at a session, as its model has it; nan if it has none."""
         row = contract - self.futures_count
         return float(self._vols_before(np.array([row]), self.day_list[session], row, row)[0])
 
@@ -296,6 +297,7 @@ class Quotes:
             self.volatility(contract, session),
             self.rates[session],
             terms.expiry - self.day_list[session],
+            self.rules.dividend_yield,
         )
         return pricing.Greeks(*map(float, greeks))
 
@@ -324,6 +326,7 @@ class Quotes:
             self._vols_before(rows, day, *span),
             self.rates[session],
             expiry - day,
+            self.rules.dividend_yield,
         )
 
     def future_price(self, future: int, session: int) -> float:

@@ -156,7 +156,10 @@ class Session:
         return self.market.quote(contract, self.index)[1]
 
     def volatility(self, contract: int) -> float:
-        """The volatility that an option is valued with: a decimal fraction a year, dated before the session.
+        """The volatility that an option is valued with, dated before the session.
+
+        Returns:
+            A decimal fraction a year; of a product with bachelier points a year.
 
         Raises:
             QuoteMissing: The option has no quote.

@@ -26,7 +26,7 @@ class ProductRules:
         point_value: Currency per 1.0 of a future's price.
         option_point_value: Currency per 1.0 of an option's price.
         decision_time: Local time at which a session's prices are taken.
-        pricing_model: black76 or black_scholes.
+        pricing_model: black76, black_scholes or bachelier.
         rollover_months: Contract months that the active future may have, 1 to 12.
         days_before_expiration: Calendar days before expiry at which a position is rolled.
         option_codes: Patterns matched against the whole option code; empty takes all.
@@ -35,6 +35,7 @@ class ProductRules:
         cost_future: Currency per future and side.
         cost_option: Currency per option and side.
         currency: ISO 4217 code.
+        dividend_yield: Of the underlying, a decimal fraction a year; of black_scholes alone.
     """
 
     symbol: str
@@ -50,6 +51,7 @@ class ProductRules:
     cost_future: float = 0.0
     cost_option: float = 0.0
     currency: str = "USD"
+    dividend_yield: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Vols:
     Attributes:
         option: Row of the option.
         day: Days since 1970-01-01; known from the next session on.
-        vol: Decimal fraction a year.
+        vol: Decimal fraction a year; of bachelier points a year.
     """
 
     option: np.ndarray

@@ -57,6 +57,13 @@ class ProductForm(forms.ModelForm):
             "calendar": KnownNames(_calendar_names),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["dividend_yield"].required = False
+
+    def clean_dividend_yield(self) -> float:
+        return self.cleaned_data["dividend_yield"] or 0.0
+
     def clean_exchangesymbol(self) -> str:
         symbol = self.cleaned_data["exchangesymbol"]
         alike = Product.objects.filter(exchangesymbol__iexact=symbol).exclude(pk=self.instance.pk).first()
@@ -101,7 +108,7 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
                     ("ticksize", "tickvalue"),
                     ("optionticksize", "optiontickvalue"),
                     "optionstrikeincrement",
-                    "pricing_model",
+                    ("pricing_model", "dividend_yield"),
                 )
             },
         ),

@@ -170,7 +170,10 @@ def _part(name: str, description: str) -> Any:
 
 class PositionQuery(Query):
     price: float = _part("price", "What if prices were so many points higher.")
-    vol: float = _part("vol", "What if volatilities were so much higher; 0.01 is one volatility point.")
+    vol: float = _part(
+        "vol",
+        "What if volatilities were so much higher; 0.01 is one volatility point: 1 % a year, of bachelier 1 point.",
+    )
     days: float = _part("days", "What if so many calendar days had passed.")
 
 
@@ -193,7 +196,7 @@ class Holding(BaseModel):
     strike: float | None
     expiry: dt.date
     days: int
-    volatility: float | None
+    volatility: float | None = Field(description="A fraction a year; of a product with bachelier points a year.")
     stale_days: int
     average_price: float | None
     price: float | None

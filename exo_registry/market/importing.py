@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.contrib.auth.models import User
@@ -22,24 +21,16 @@ from exo_registry.models.event_log import record
 
 from . import store
 from .changes import NEVER, terms_matter_from
-from .daily_bars import settle_dates
+from .checking import Work, check, parse_tables
 from .load import Newest, newest
-from .outliers import warn_of_outliers
 from .pack import Pack, read_pack
-from .parse import Frame, parse
 from .problems import PackErrors, Problem, Problems
-from .products import ProductChange, read_instruments
-from .records import Rows, check_bars, check_rates, check_settlements, check_vols, contract_rows, rate_rows
-from .references import Parents, read_contracts, read_options
+from .records import Rows
 from .schema import STORE
 from .upsert import OWNER, Clock, Owners, TableChange, change_parents, change_records
 
-CHECKS = {
-    "contracts_bars": check_bars,
-    "contract_settlements": check_settlements,
-    "options_data": check_vols,
-    "riskfreerate": check_rates,
-}
+# The tables of records, in the order of writes.
+RECORDS = ("contracts_bars", "contract_settlements", "options_data", "riskfreerate")
 EPOCH = dt.date(1970, 1, 1)
 
 Progress = Callable[[str], None]
@@ -107,33 +98,6 @@ class ImportReport:
         return any(p.created or p.fields or p.activated or p.revision for p in self.products)
 
 
-@dataclass
-class _Import:
-    """The state of one import on its way through the checks."""
-
-    pack: Pack
-    problems: Problems
-    warnings: Problems
-    notes: Problems = field(default_factory=Problems)
-    frames: dict[str, Frame] = field(default_factory=dict)
-    products: dict[str, ProductChange] = field(default_factory=dict)
-    symbols: list[str] = field(default_factory=list)
-    contracts: Parents = field(init=False)
-    options: Parents = field(init=False)
-    changes: list[TableChange] = field(default_factory=list)
-
-    def broken(self, table: str) -> bool:
-        """Whether the table may be in the pack but could not be used."""
-        has_problem = any(problem.file.split(".")[0] == table for problem in self.problems)
-        return table not in self.frames and (table in self.pack.tables or has_problem)
-
-    def knows_all_products(self) -> bool:
-        """Whether a symbol that is not in `products` is one that neither the pack nor the database has."""
-        frame = self.frames.get("instruments")
-        refused = any("exchangesymbol" in change.refused for change in self.products.values())
-        return not self.broken("instruments") and not refused and (frame is None or frame.names_all("exchangesymbol"))
-
-
 def import_pack(
     folder: str | Path,
     *,
@@ -155,7 +119,7 @@ def import_pack(
     _tell(progress, "reading")
     pack = read_pack(folder, problems, warnings)
     pack.source = source or str(folder)
-    return _run(_Import(pack, problems, warnings), user, activate, progress)
+    return _run(Work(pack, problems, warnings), user, activate, progress)
 
 
 def import_tables(
@@ -167,7 +131,7 @@ def import_tables(
     progress: Progress | None = None,
 ) -> ImportReport:
     """As `import_pack`, of Arrow tables with the names and columns of a market pack, from wherever they come."""
-    return _run(_Import(Pack.of(tables, source), Problems(), Problems()), user, activate, progress)
+    return _run(Work(Pack.of(tables, source), Problems(), Problems()), user, activate, progress)
 
 
 def _tell(progress: Progress | None, stage: str) -> None:
@@ -175,13 +139,13 @@ def _tell(progress: Progress | None, stage: str) -> None:
         progress(stage)
 
 
-def _run(work: _Import, user: User | None, activate: bool, progress: Progress | None) -> ImportReport:
+def _run(work: Work, user: User | None, activate: bool, progress: Progress | None) -> ImportReport:
     rows = {name: len(table) for name, table in work.pack.tables.items()}
-    _parse(work)
+    parse_tables(work)
     with store.lock():
         snapshot = store.Snapshot.current()
         _tell(progress, "checking")
-        records = _check(work, snapshot)
+        records = check(work, snapshot)
         if work.problems:
             raise PackErrors(work.pack.source, work.problems)
         _tell(progress, "comparing with the store")
@@ -196,79 +160,18 @@ def _run(work: _Import, user: User | None, activate: bool, progress: Progress | 
     return report
 
 
-def _parse(work: _Import) -> None:
-    for name, table in work.pack.tables.items():
-        frame = parse(table, work.problems, work.warnings)
-        if frame is not None:
-            work.frames[name] = frame
-
-
-def _check(work: _Import, snapshot: store.Snapshot) -> dict[str, Rows]:
-    """Every check there is; returns the rows of each table of records."""
-    frames, problems, warnings = work.frames, work.problems, work.warnings
-    work.products = read_instruments(frames.get("instruments"), problems)
-    all_products = work.knows_all_products()
-    work.contracts = read_contracts(
-        frames.get("contracts"), work.broken("contracts"), work.products, all_products, snapshot, problems
-    )
-    work.options = read_options(
-        frames.get("options"), work.broken("options"), work.contracts, snapshot, problems, warnings
-    )
-    zones = {s: change.product.timezone for s, change in work.products.items() if "timezone" not in change.refused}
-    records: dict[str, Rows] = {}
-    for table, check in CHECKS.items():
-        if table not in frames:
-            continue
-        check(frames[table], problems, warnings)
-        if table == "contracts_bars":
-            settle_dates(frames[table], work.contracts, snapshot, problems, work.notes)
-        if table in OWNER:
-            owners = work.options if table == "options_data" else work.contracts
-            records[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
-            warn_of_outliers(table, frames[table], records[table], owners, snapshot, warnings)
-    work.symbols = _symbols(work, records)
-    if "riskfreerate" in frames:
-        if not work.symbols and not problems:
-            problems.file(
-                frames["riskfreerate"].source.place,
-                "the pack names no product that the rates are for",
-                "Add instruments, or contracts, to the pack",
-            )
-        records["riskfreerate"] = rate_rows(frames["riskfreerate"], work.symbols, all_products, problems)
-    return records
-
-
-def _symbols(work: _Import, records: Mapping[str, Rows]) -> list[str]:
-    """The products that a pack is about, in any of its tables."""
-    symbols: set[str | None] = set()
-    for table in ("instruments", "contracts", "riskfreerate"):
-        if table in work.frames and "exchangesymbol" in work.frames[table]:
-            symbols.update(work.frames[table]["exchangesymbol"].texts.to_pylist())
-    if "options" in work.frames:
-        owner = work.frames["options"]["contractname"].match(work.contracts.names)
-        symbols.update(_symbols_of(work.contracts, owner))
-    for table, rows in records.items():
-        symbols.update(_symbols_of(work.options if table == "options_data" else work.contracts, rows.owner))
-    return sorted(symbol for symbol in symbols if symbol in work.products)
-
-
-def _symbols_of(parents: Parents, owner: np.ndarray) -> list[str]:
-    used = np.unique(owner[owner >= 0])
-    return parents.symbols.take(pa.array(used)).unique().to_pylist()
-
-
-def _compare(work: _Import, records: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
+def _compare(work: Work, records: Mapping[str, Rows], snapshot: store.Snapshot) -> None:
     """What has to be written, table by table."""
     clocks = {symbol: Clock.of(change.product) for symbol, change in work.products.items()}
     owners = {"contractname": Owners.of(work.contracts, clocks), "optionname": Owners.of(work.options, clocks)}
     changes = [change_parents(work.contracts), change_parents(work.options)]
-    for table in CHECKS:
+    for table in RECORDS:
         of = owners[OWNER[table]] if table in OWNER else Owners.products(work.symbols)
         changes.append(change_records(table, records.get(table), of, snapshot))
     work.changes = [change for change in changes if change.partitions]
 
 
-def _write(work: _Import, snapshot: store.Snapshot, user: User | None, activate: bool) -> list[ProductReport]:
+def _write(work: Work, snapshot: store.Snapshot, user: User | None, activate: bool) -> list[ProductReport]:
     """Tables first, then products and revisions in one transaction: see `store` for why in this order."""
     touched = sorted({symbol for change in work.changes for symbol in (change.added | change.changed)})
     earliest = {symbol: _earliest_change(work, symbol, snapshot) for symbol in touched}
@@ -296,12 +199,12 @@ def _write(work: _Import, snapshot: store.Snapshot, user: User | None, activate:
     return reports
 
 
-def _newest(work: _Import, symbol: str, versions: dict[str, int]) -> Newest:
+def _newest(work: Work, symbol: str, versions: dict[str, int]) -> Newest:
     snapshot = store.Snapshot(None, versions, frozenset([symbol]))
     return newest(snapshot, symbol, work.products[symbol].product.timezone)
 
 
-def _clear_leftovers(work: _Import, touched: list[str], snapshot: store.Snapshot) -> None:
+def _clear_leftovers(work: Work, touched: list[str], snapshot: store.Snapshot) -> None:
     """A product that comes back after it was deleted starts empty: what it left in the tables goes."""
     back = set(touched) - snapshot.symbols
     if not back:
@@ -316,7 +219,7 @@ def _clear_leftovers(work: _Import, touched: list[str], snapshot: store.Snapshot
             change.partitions |= left
 
 
-def _earliest_change(work: _Import, symbol: str, snapshot: store.Snapshot) -> dt.date:
+def _earliest_change(work: Work, symbol: str, snapshot: store.Snapshot) -> dt.date:
     """The first date on which a value of the product may differ. Errs on the early side, not before its first bar."""
     days = [change.earliest[symbol] for change in work.changes if symbol in change.earliest]
     terms = terms_matter_from(work.products[symbol].product, work.contracts, work.options)
@@ -327,7 +230,7 @@ def _earliest_change(work: _Import, symbol: str, snapshot: store.Snapshot) -> dt
     return EPOCH + dt.timedelta(days=day)
 
 
-def _bars_span(work: _Import, symbol: str, snapshot: store.Snapshot) -> tuple[int, int]:
+def _bars_span(work: Work, symbol: str, snapshot: store.Snapshot) -> tuple[int, int]:
     """First and last day with a bar, stored or new; today where there is none."""
     days = [
         (action[f"{end}.date"] - EPOCH).days
@@ -353,7 +256,7 @@ class _Changed:
     versions: dict[str, int]
 
 
-def _save(work: _Import, symbol: str, data: _Changed | None, user: User | None, activate: bool) -> ProductReport:
+def _save(work: Work, symbol: str, data: _Changed | None, user: User | None, activate: bool) -> ProductReport:
     """The product's row and, if its market data changed, its revision."""
     change = work.products[symbol]
     report = ProductReport(symbol, change.created, list(change.changed))

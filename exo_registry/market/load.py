@@ -34,6 +34,7 @@ def rules(product: Product) -> ProductRules:
         option_point_value=product.option_point_value,
         decision_time=product.decision_time,
         pricing_model=str(product.pricing_model),
+        dividend_yield=product.dividend_yield,
         rollover_months=tuple(product.rollover_months),
         days_before_expiration=product.days_before_expiration,
         option_codes=tuple(product.option_codes),

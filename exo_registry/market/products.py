@@ -16,14 +16,23 @@ from .schema import PACK
 
 TIMES = ("decision_time", "execution_time")
 # A blank here means "the default"; a blank option code list or option tick means none.
-DEFAULTED = ("currency", "timezone", "decision_time", "execution_time", "pricing_model", "rollover_months")
+DEFAULTED = (
+    "currency",
+    "timezone",
+    "decision_time",
+    "execution_time",
+    "pricing_model",
+    "dividend_yield",
+    "rollover_months",
+)
 REMEDIES = {
     "exchangesymbol": "Use letters, digits and dots",
     "currency": "Use an ISO 4217 code, such as USD",
     "timezone": "Use an IANA name, such as America/Chicago",
     "decision_time": "Write local time as HH:MM",
     "execution_time": "Write local time as HH:MM",
-    "pricing_model": f"Use {' or '.join(Product.PricingModel.values)}",
+    "pricing_model": f"Use {', '.join(Product.PricingModel.values[:-1])} or {Product.PricingModel.values[-1]}",
+    "dividend_yield": "Write a decimal fraction a year, such as 0.015, of a product with black_scholes",
     "calendar": "Use a code of pandas-market-calendars, such as CMES",
     "rollover_months": "Write month numbers separated by spaces, such as 3 6 9 12",
     "days_before_expiration": "Write a whole number of days, 0 or more",

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrays import MISSING, Moments
-from .bounds import check_price
+from .bounds import check_not_negative, check_price
 from .parse import Frame
 from .problems import Problems
 from .references import NO_SUCH, Parents
@@ -17,7 +17,6 @@ from .references import NO_SUCH, Parents
 KEY_BITS = 40
 SECONDS_A_DAY = 86_400
 OFFSET = 100 * 366 * SECONDS_A_DAY  # seconds from before 1900 to 1970, so that keys are positive
-PERCENTAGE_VOL = 5.0
 PERCENTAGE_RATE = 1.0
 
 
@@ -58,36 +57,18 @@ def make_key(owner: np.ndarray, day: np.ndarray, instant: np.ndarray | None = No
 # -- checks -------------------------------------------------------------------------------------------------------
 
 
-def check_bars(frame: Frame, problems: Problems, warnings: Problems) -> None:
+def check_bars(frame: Frame, problems: Problems) -> None:
     for name in ("open", "high", "low", "close"):
         if name in frame:
             check_price(frame, name, "price", problems)
     if "volume" in frame:
-        _not_negative(frame, "volume", problems)
+        check_not_negative(frame, "volume", problems)
     if "high" in frame and "low" in frame:
         upside_down = np.flatnonzero(frame["high"] < frame["low"])
         problems.rows(frame.source, upside_down, "high", "the high is below the low", "Correct one of them")
 
 
-def check_settlements(frame: Frame, problems: Problems, warnings: Problems) -> None:
-    check_price(frame, "settlement", "price", problems)
-
-
-def check_vols(frame: Frame, problems: Problems, warnings: Problems) -> None:
-    _above_zero(frame, "impliedvol", "volatility", problems)
-    high = np.flatnonzero(frame["impliedvol"] > PERCENTAGE_VOL)
-    problems.rows(
-        frame.source,
-        high,
-        "impliedvol",
-        "looks like a percentage; a volatility is a decimal fraction, 0.25 for 25 %",
-        "Divide the column by 100",
-    )
-    if "price" in frame:
-        _not_negative(frame, "price", problems)
-
-
-def check_rates(frame: Frame, problems: Problems, warnings: Problems) -> None:
+def check_rates(frame: Frame, problems: Problems) -> None:
     high = np.flatnonzero(np.abs(frame["rate"]) > PERCENTAGE_RATE)
     problems.rows(
         frame.source,
@@ -96,21 +77,6 @@ def check_rates(frame: Frame, problems: Problems, warnings: Problems) -> None:
         "looks like a percentage; a rate is a decimal fraction, 0.014 for 1.4 %",
         "Divide the column by 100",
     )
-
-
-def _above_zero(frame: Frame, name: str, noun: str, problems: Problems) -> None:
-    values = frame[name]
-    problems.rows(
-        frame.source,
-        np.flatnonzero(values <= 0),
-        name,
-        f"a {noun} is above zero",
-        "Correct it, or leave the row out: no record is a gap that shows, a wrong one is not",
-    )
-
-
-def _not_negative(frame: Frame, name: str, problems: Problems) -> None:
-    problems.rows(frame.source, np.flatnonzero(frame[name] < 0), name, "is negative", "Correct it, or leave it blank")
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------

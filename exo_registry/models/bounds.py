@@ -49,6 +49,7 @@ def _written(bound: Any) -> str:
 SENSIBLE_DATE = Between(FIRST_DATE, LAST_DATE)
 SENSIBLE_TIME = Between(*(dt.datetime.combine(date, dt.time(), dt.UTC) for date in (FIRST_DATE, LAST_DATE)))
 POSITIVE = Between(1e-9, 1e9)  # tick sizes, their worth, strike increments
+YIELD = Between(-1.0, 1.0)  # of dividends, a fraction a year
 COST = Between(0.0, 1e6)  # per contract and side
 CAPITAL = Between(0.01, 1e15)
 

@@ -14,7 +14,7 @@ from simple_history.models import HistoricalRecords
 from algorithms.engine import patterns
 from algorithms.engine.text import shorten
 
-from .bounds import COST, POSITIVE, Between, validate_text
+from .bounds import COST, POSITIVE, YIELD, Between, validate_text
 
 ALL_MONTHS = list(range(1, 13))
 MOST_OPTION_CODES = 100
@@ -65,6 +65,7 @@ class Product(models.Model):
     class PricingModel(models.TextChoices):
         BLACK76 = "black76", "Black-76 (options on futures)"
         BLACK_SCHOLES = "black_scholes", "Black-Scholes (underlying as spot)"
+        BACHELIER = "bachelier", "Bachelier (options on futures, prices below zero)"
 
     symbol_validator = RegexValidator(
         r"^[A-Za-z0-9.]{1,16}\Z", "A symbol has 1 to 16 letters, digits or dots, such as ES or 6E."
@@ -99,7 +100,17 @@ class Product(models.Model):
         validators=[validate_calendar],
         help_text="Exchange calendar (pandas-market-calendars) that says when a session is expected.",
     )
-    pricing_model = models.CharField(max_length=16, choices=PricingModel, default=PricingModel.BLACK76)
+    pricing_model = models.CharField(
+        max_length=16,
+        choices=PricingModel,
+        default=PricingModel.BLACK76,
+        help_text="Volatilities are fractions a year, of Bachelier points a year.",
+    )
+    dividend_yield = models.FloatField(
+        default=0.0,
+        validators=[YIELD],
+        help_text="Of the underlying, a fraction a year, continuously compounded; with Black-Scholes alone.",
+    )
     rollover_months = models.JSONField(
         default=all_months,
         validators=[validate_months],
@@ -165,6 +176,9 @@ class Product(models.Model):
         if (self.optionticksize is None) != (self.optiontickvalue is None):
             message = "Give both the option tick size and the option tick value, or neither."
             raise ValidationError({"optiontickvalue": message})
+        if self.dividend_yield and self.pricing_model != self.PricingModel.BLACK_SCHOLES:
+            message = "A dividend yield is of a spot underlying: use black_scholes, or give 0."
+            raise ValidationError({"dividend_yield": message})
 
     @property
     def point_value(self) -> float:

@@ -57,6 +57,11 @@ class CurrentPosition:
         return not self.snapshot.lines
 
     @property
+    def vol_points(self) -> float:
+        """The what-if's shift in volatility, in volatility points."""
+        return round(100.0 * self.what_if.vol, 9)
+
+    @property
     def exo(self) -> float:
         """Realised and open profit less costs: the last point's value, unless its market data was corrected since."""
         return self.realised + self.now.profit - self.costs
@@ -147,7 +152,7 @@ def _snapshot(
     """Holdings at a session. Store, revision and rules are part of the key, so that a change of them is seen; a
     what-if moved by hand asks for the same ones again and again."""
     if not holdings:
-        return Snapshot(date, rules.pricing_model, ())
+        return Snapshot(date, rules.pricing_model, (), rules.dividend_yield)
     names = [row[0] for row in holdings]
     loaded = market.load_market(Product.objects.get(pk=product), since=date, also=names)
     session = bisect_left(loaded.dates, date)

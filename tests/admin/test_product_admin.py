@@ -95,6 +95,8 @@ BAD = [
     ("decision_time", "25:00", "Enter a valid time."),
     ("calendar", "NOPE", "is not an exchange calendar known to pandas-market-calendars; try CMES."),
     ("pricing_model", "bs", "is not one of the available choices"),
+    ("dividend_yield", "0.02", "A dividend yield is of a spot underlying: use black_scholes, or give 0."),
+    ("dividend_yield", "1.5", "Must be from -1 to 1."),
     ("rollover_months", [], "Choose at least one month."),
     ("rollover_months", ["13"], "13 is not one of the available choices"),
     ("days_before_expiration", "-1", "greater than or equal to 0"),

@@ -98,16 +98,18 @@ def test_a_flat_position_is_nothing():
     shift=st.floats(-20, 20),
     vol=st.floats(-0.1, 0.3),
     days=st.floats(0, 29),
-    model=st.sampled_from(["black76", "black_scholes"]),
+    model=st.sampled_from(["black76", "black_scholes", "bachelier"]),
 )
 def test_a_what_if_is_the_position_revalued_elsewhere(shift, vol, days, model):
-    lines = future(2), option("C", 105, -3, 1.0, rate=0.03), option("P", 90, 4, 0.5, rate=0.03)
+    unit = 100.0 if model == "bachelier" else 1.0
+    today = 0.2 * unit
+    lines = future(2), option("C", 105, -3, 1.0, vol=today, rate=0.03), option("P", 90, 4, 0.5, vol=today, rate=0.03)
     now = position(*lines, model=model)
     shifted = valuation.value(now, WhatIf(price=shift, vol=vol, days=days))
     by_curve = payoff.profit(now, now.price + shift, days=days, vol=vol)
     assert shifted.profit == pytest.approx(float(by_curve), abs=1e-8)
     moved = [
-        option(o.right, o.strike, o.qty, o.cost / o.qty / 50, 100 + shift, 30 - days, 0.2 + vol, 0.03)
+        option(o.right, o.strike, o.qty, o.cost / o.qty / 50, 100 + shift, 30 - days, today + vol * unit, 0.03)
         for o in lines[1:]
     ]
     there = valuation.value(position(future(2, cost=10_000.0, price=100.0 + shift), *moved, model=model))
@@ -227,6 +229,67 @@ def test_extremes_and_break_evens_agree_with_a_fine_grid(held):
         assert any(grid[at] - 1e-6 <= even <= grid[at + 1] + 1e-6 for even in evens)
 
 
+normal_lines = st.one_of(
+    st.builds(future, qty=st.sampled_from([-2.0, -1.0, 1.0, 3.0]), price=st.just(-5.0)),
+    st.builds(
+        option,
+        right=st.sampled_from(["C", "P"]),
+        strike=st.sampled_from([-30.0, -5.0, 0.0, 5.0, 20.0]),
+        qty=st.sampled_from([-3.0, -1.0, 1.0, 2.0]),
+        paid=st.floats(0.1, 20),
+        price=st.just(-5.0),
+        vol=st.just(30.0),
+        days=st.sampled_from([30, 90]),
+        rate=st.just(0.02),
+    ),
+)
+
+
+@given(st.lists(normal_lines, min_size=1, max_size=5))
+def test_under_bachelier_prices_go_below_zero(held):
+    """Extremes, break-evens and axis over a grid that reaches far to both sides."""
+    snapshot = position(*held, model="bachelier")
+    grid = np.unique(np.concatenate((np.linspace(-1000, 1000, 8001), [-30, -5, 0, 5, 20])))
+    curve = payoff.payoff(snapshot, grid).at_expiry
+    bounds = payoff.extremes(snapshot)
+    below, above = curve[0] - curve[1], curve[-1] - curve[-2]  # how the profit grows on the way out
+    assert (bounds.highest is None) == (max(below, above) > 1e-6)
+    assert (bounds.lowest is None) == (min(below, above) < -1e-6)
+    if bounds.highest is not None:
+        assert bounds.highest >= curve.max() - 1e-6
+    if bounds.lowest is not None:
+        assert bounds.lowest <= curve.min() + 1e-6
+    evens, days = payoff.break_evens(snapshot), snapshot.days_to_expiry
+    assert payoff.profit(snapshot, np.array(evens), days=days) == pytest.approx([0.0] * len(evens), abs=1e-5)
+    signs = np.sign(np.round(curve, 6))
+    for at in np.flatnonzero(signs[:-1] * signs[1:] < 0):
+        assert any(grid[at] - 1e-6 <= even <= grid[at + 1] + 1e-6 for even in evens)
+    axis = payoff.price_axis(snapshot)
+    shown = {snapshot.price} | {line.strike for line in held if line.is_option}
+    assert shown <= set(axis.tolist())
+    assert axis[0] < min(shown)
+    assert axis[-1] > max(shown)
+
+
+def test_a_straddle_on_crude_oil_below_zero():
+    """At -10, the straddle at -5 bought for 20: it breaks even at -25 and 15, and its vega is per point a year."""
+    held = [option(right, -5.0, 1, 10.0, price=-10.0, vol=30.0, point_value=1000.0) for right in "CP"]
+    straddle = position(*held, model="bachelier")
+    assert payoff.break_evens(straddle) == pytest.approx([-25.0, 15.0])
+    assert payoff.extremes(straddle) == (None, None, pytest.approx(-20_000.0), -5.0)
+    now, up = valuation.value(straddle), valuation.value(straddle, WhatIf(vol=0.01))
+    assert up.value - now.value == pytest.approx(now.currency.vega, rel=0.01)
+
+
+def test_a_dividend_yield_is_part_of_the_payoff_before_expiry():
+    """A call that lives on is worth S e^(-q T) far above, so that a share against it leaves a slope."""
+    near, far = option("P", 100, 1, 1.0, days=30), option("C", 100, 1, 1.0, days=395, rate=0.01)
+    snapshot = Snapshot(DATE, "black_scholes", (near, far, future(-1)), 0.05)
+    assert payoff.extremes(snapshot).lowest is None
+    slope = np.diff(payoff.profit(snapshot, np.array([1e5, 1e5 + 1]), days=30))[0]
+    assert slope == pytest.approx(50 * (np.exp(-0.05) - 1), rel=1e-6)
+
+
 @given(st.lists(lines, min_size=1, max_size=5))
 def test_the_axis_shows_price_and_strikes(held):
     snapshot = position(*held)
@@ -267,7 +330,7 @@ def test_read_names_what_is_missing():
 @pytest.mark.parametrize("seed", range(8))
 def test_a_run_and_its_analytics_agree(seed):
     """Value and delta of what a run holds are those of its last point."""
-    market = random_market(seed, holes=0.0, strikes=12, model=["black76", "black_scholes"][seed % 2])
+    market = random_market(seed, holes=0.0, strikes=12, model=["black76", "black_scholes", "bachelier"][seed % 3])
     result = run(IronCondor(), market)
     state, last = result.state, result.points[-1]
     assert last.date == market.dates[-1]

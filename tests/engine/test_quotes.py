@@ -216,6 +216,32 @@ def test_an_option_with_a_strike_not_above_zero_has_no_quote_and_says_why(strike
     assert [deltas[0] != deltas[0] for deltas in chain.chain.deltas(0, 1, chain.session).values()] == [True, True]
 
 
+def test_bachelier_values_prices_and_strikes_of_any_sign():
+    market = option_draft(pricing_model="bachelier", rate=0.01).bar("F", WED, -37.63).vol("C", MON, 30.0)
+    market = market.option("D", "F", "2020-02-21", -40, "P", vol=25.0).market()
+    for name, strike, vol, call in (("C", 100.0, 30.0, True), ("D", -40.0, 25.0, False)):
+        days = (dt.date(2020, 2, 21) - day(WED)).days
+        value, delta = price_and_delta("bachelier", call, -37.63, strike, vol, 0.01, days)
+        assert market.quote(market.number(name), market.dates.index(day(WED))) == (value, delta)
+    greeks = market.greeks(market.number("D"), market.dates.index(day(WED)))
+    assert (greeks.price, greeks.delta) == (value, delta)
+    assert greeks.vega > 0
+
+
+def test_a_dividend_yield_is_part_of_every_value():
+    plain, paying = (
+        option_draft(pricing_model="black_scholes", rate=0.03, dividend_yield=q).vol("C", MON, 0.2).market()
+        for q in (0.0, 0.05)
+    )
+    session = plain.dates.index(day(WED))
+    value, delta = price_and_delta("black_scholes", True, 100.0, 100.0, 0.2, 0.03, 44, 0.05)
+    assert paying.quote(1, session) == (value, delta)
+    assert plain.quote(1, session)[0] > value
+    chain = paying.chains(0)[0]
+    assert chain.deltas(0, 0, session)["C"] == [delta]
+    assert paying.greeks(1, session).delta == delta
+
+
 def test_at_expiry_the_payoff_takes_no_logarithm():
     market = draft().bars("F", {MON: 1.0, TUE: -37.63})
     market.option("C", "F", TUE, -50, "C", vol=0.2).option("P", "F", TUE, 10, "P", vol=0.2)

@@ -28,6 +28,32 @@ def test_values_of_a_pack(db, tmp_path, table, column, within, beyond, excerpt):
     assert f"{column} = '{beyond}': {excerpt}" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("vol", "problem", "warning"),
+    [
+        ("150", "", ""),
+        ("1000000", "", ""),
+        ("1000001", "is no volatility: beyond 1,000,000 points a year it stands for no value", ""),
+        ("6", "", ""),
+        ("5.99", "", "looks like a decimal fraction for a strike of 3000"),
+        ("0", "a volatility is above zero", ""),
+    ],
+)
+def test_volatilities_in_points(db, tmp_path, vol, problem, warning):
+    """Of a product with Bachelier's model: no percentage, and 0.2 % of the strike is where fractions begin."""
+    tables = changed(small_pack(), "instruments", 0, pricing_model="bachelier")
+    tables["options_data"] = [tables["options_data"][0] | {"impliedvol": vol}]
+    folder = write_pack(tmp_path / "pack", tables)
+    if problem:
+        with pytest.raises(PackErrors) as refused:
+            import_pack(folder)
+        assert f"impliedvol = '{vol}': {problem}" in str(refused.value)
+    else:
+        lines = import_pack(folder).warning_lines
+        assert len(lines) == bool(warning)
+        assert all(warning in line for line in lines)
+
+
 def test_bars_of_one_request(market, post, monkeypatch):
     monkeypatch.setattr(api_market, "MOST_BARS", 3)
     assert post([bar()] * 3).status_code == 200

@@ -55,7 +55,7 @@ def test_imports_at_the_same_time(child_env, tmp_path):
 def test_exit_status_and_streams(child_env, tmp_path):
     """1 for a pack with problems, reported on stderr; 2 for a folder that is not there."""
     bad = changed(small_pack(), "contracts_bars", 0, close="-1e10")
-    cases = [(write_pack(tmp_path / "bad", bad), 1, "close = '-1'"), (tmp_path / "none", 2, "is not a folder")]
+    cases = [(write_pack(tmp_path / "bad", bad), 1, "close = '-1e10'"), (tmp_path / "none", 2, "is not a folder")]
     for folder, status, message in cases:
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), "importmarket", str(folder)],

@@ -31,6 +31,7 @@ def test_rules(es):
         "option_point_value": 100.0,
         "decision_time": dt.time(14, 45),
         "pricing_model": "black76",
+        "dividend_yield": 0.0,
         "rollover_months": (3, 6, 9, 12),
         "days_before_expiration": 2,
         "option_codes": ("^EW$", "^$"),

@@ -210,9 +210,14 @@ CASES = {
         "contracts_bars.csv, line 2, high = '1': the high is below the low. Correct one of them.",
     ),
     "pricing model": (
-        change("instruments", 0, pricing_model="bachelier"),
-        "instruments.csv, line 2, pricing_model = 'bachelier': Value 'bachelier' is not a valid choice. "
-        "Use black76 or black_scholes.",
+        change("instruments", 0, pricing_model="binomial"),
+        "instruments.csv, line 2, pricing_model = 'binomial': Value 'binomial' is not a valid choice. "
+        "Use black76, black_scholes or bachelier.",
+    ),
+    "a dividend yield of a future": (
+        change("instruments", 0, dividend_yield="0.02"),
+        "instruments.csv, line 2, dividend_yield = '0.02': A dividend yield is of a spot underlying: use "
+        "black_scholes, or give 0. Write a decimal fraction a year, such as 0.015, of a product with black_scholes.",
     ),
     "time zone": (
         change("instruments", 0, timezone="Chicago"),

@@ -11,7 +11,7 @@ from exo_registry.runs import plan, worker
 from exo_registry.series.position import current
 from exo_registry.views.payoff_plot import nice, plot
 from tests.html import columns, facts, tables, texts
-from tests.market.packs import small_pack, write_pack
+from tests.market.packs import Tables, changed, small_pack, write_pack
 
 from .builders import make_series
 
@@ -20,9 +20,9 @@ COLLAR = {
 }
 
 
-def hold(tmp_path, make_definition, name: str, legs: list[dict]) -> Series:
-    """A series on the small market that holds the legs."""
-    market.import_pack(write_pack(tmp_path / "pack", small_pack()), activate=True)
+def hold(tmp_path, make_definition, name: str, legs: list[dict], tables: Tables | None = None) -> Series:
+    """A series on the small market, or that of `tables`, that holds the legs."""
+    market.import_pack(write_pack(tmp_path / "pack", tables or small_pack()), activate=True)
     make_definition(name, "algorithms.fixed_legs.FixedLegs", parameters={"legs": legs})
     run = plan.start(plan.make_plan(start=dt.date(2020, 3, 2)), source=Run.Source.SHELL)
     worker.work(run.pk, run.steps.get().product_id)
@@ -33,6 +33,23 @@ def hold(tmp_path, make_definition, name: str, legs: list[dict]) -> Series:
 def cover(tmp_path, make_definition) -> Series:
     """ES_Cover: long future, short call one strike up, long put at the money."""
     return hold(tmp_path, make_definition, "Cover", COLLAR["legs"])
+
+
+def test_volatilities_of_bachelier_are_in_points(viewer, tmp_path, make_definition):
+    tables = changed(small_pack(), "instruments", 0, pricing_model="bachelier")
+    for row in tables["options_data"]:
+        row["impliedvol"] = "750"
+    hold(tmp_path, make_definition, "Cover", COLLAR["legs"], tables)
+    text = viewer.get("/series/ES_Cover/position/?vol=25").text
+    assert columns(text, "Contract", "Vol points a year") == [
+        ("F.ESH20", "–"),
+        ("C.ESH20.3050", "750"),
+        ("P.ESH20.3000", "750"),
+    ]
+    assert "volatility +25 points" in " ".join(viewer.get("/series/ES_Cover/payoff/?vol=25").text.split())
+    answer = viewer.get("/api/v1/series/ES_Cover/position?vol=0.25").json()
+    vega = answer["total"]["greeks_currency"]["vega"]
+    assert answer["after"]["value"] - answer["total"]["value"] == pytest.approx(25 * vega, rel=0.2)
 
 
 def test_the_page_asks_for_it_after_itself(viewer, cover):
