@@ -1,4 +1,5 @@
-"""Series over HTTP, under /api/v1/series/: the list, points and trades as JSON, CSV or Parquet, the position as JSON.
+"""Series over HTTP, under /api/v1/series/: the list, points and trades as JSON, CSV or Parquet, position and
+statistics as JSON.
 
 Points and trades carry an ETag and Last-Modified of the series' last computation, so a repeated request costs a 304.
 """
@@ -16,6 +17,7 @@ from exo_registry.formats.json_text import JsonAnswer
 from exo_registry.models import Series
 from exo_registry.series import frames
 from exo_registry.series.assessment import Assessment, assess
+from exo_registry.series.performance import series_performance
 from exo_registry.series.position import PositionError, WhatIfError
 from exo_registry.series.position import current as current_position
 from exo_registry.web.conditional import conditional
@@ -24,6 +26,7 @@ from . import schemas
 from .endpoint import Answer, Endpoint, answer, operation
 from .problem import Problem
 from .schemas import Format, PointsQuery, PositionQuery, SeriesName, SeriesPage, SeriesQuery, SeriesSummary
+from .statistics import SeriesStatistics, Statistics, StatisticsQuery
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,8 +145,21 @@ def position(request: HttpRequest, name: SeriesName, query: PositionQuery) -> Ht
     return answer(schemas.Position.model_validate(held.as_dict()))
 
 
+@operation(answers={200: Answer(Statistics)}, problems=NO_SERIES)
+def statistics(request: HttpRequest, name: SeriesName, query: StatisticsQuery) -> HttpResponse:
+    """Read the statistics of a series
+
+    Without `capital` returns are on that of the definition, or else on the notional at the start of each year:
+    `capital_basis` says which.
+    """
+    series = find(name)
+    performance = series_performance(series, start=query.from_, capital=query.capital)
+    figures = SeriesStatistics.model_validate(performance)
+    return answer(Statistics(series=series.name, currency=series.product.currency, statistics=figures))
+
+
 def find(name: str) -> Series:
-    series = Series.objects.select_related("product").defer("state").filter(name=name).first()
+    series = Series.objects.select_related("product", "definition").defer("state").filter(name=name).first()
     if series is None:
         raise Problem(f"There is no series {name}; {reverse('api:series')} lists them.", status=404)
     return series
@@ -173,6 +189,7 @@ urlpatterns = [
     re_path(r"^\Z", Endpoint(get=series_list), name="series"),
     re_path(rf"^{NAME}/trades{FORMAT}\Z", trades_view, name="trades"),
     re_path(rf"^{NAME}/trades/?\Z", trades_view),
+    re_path(rf"^{NAME}/statistics/?\Z", Endpoint(get=statistics), name="statistics"),
     re_path(rf"^{NAME}/position/?\Z", Endpoint(get=position), name="position"),
     re_path(rf"^{NAME}{FORMAT}\Z", points_view, name="points"),
     re_path(rf"^{NAME}/?\Z", points_view),

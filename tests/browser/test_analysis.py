@@ -72,6 +72,11 @@ def test_the_chart_names_the_span_of_a_change_over_a_gap(log_in, vera, make_prod
     page.wait_for_selector("#chart[data-drawn]")
     expect(legend).to_contain_text("+3.00over 2 sessions")
     expect(page.locator(".figures").first).to_contain_text("over 2 sessions")
+    page.set_viewport_size({"width": 390, "height": 800})
+    for address in ("/", "/series/ES_ContFut/"):
+        page.goto(address)
+        expect(page.get_by_text("over 2 sessions").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_series_are_compared_scaled_added_and_removed(log_in, vera, make_product):

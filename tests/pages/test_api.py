@@ -1,6 +1,8 @@
 """The read API: formats, choice of rows and columns, 304s and refusals."""
 
 import base64
+import dataclasses
+import datetime as dt
 import io
 import re
 
@@ -10,6 +12,7 @@ from django.utils import timezone
 
 from exo_registry.models import Definition, Scope, Series, Token
 from exo_registry.series.assessment import assess
+from exo_registry.series.performance import series_performance
 from tests.paths import ROOT
 
 from .builders import make_series
@@ -52,6 +55,45 @@ def test_the_list_names_the_declared_capital_or_none(viewer, contfut):
     Definition.objects.update(capital=150_000.0)
     (series,) = viewer.get("/api/v1/series/").json()["series"]
     assert series["capital"] == 150_000.0
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "capital"), [("", None, None), ("?from=2020-01-20&capital=1000", dt.date(2020, 1, 20), 1000.0)]
+)
+def test_statistics_are_those_of_the_page_with_every_digit(viewer, contfut, query, start, capital):
+    Definition.objects.update(capital=150_000.0)
+    answer = viewer.get(f"{POINTS}/statistics{query}").json()
+    series = Series.objects.get()
+    wanted = series_performance(series, start=start, capital=capital)
+    assert (answer["series"], answer["currency"]) == ("ES_ContFut", "USD")
+    figures = answer["statistics"]
+    assert list(figures) == [field.name for field in dataclasses.fields(wanted)]
+    assert figures["total_return"] == wanted.total_return
+    assert (figures["capital"], figures["capital_basis"]) == (capital or 150_000.0, "declared")
+    assert figures["best"] == {"date": str(wanted.best.date), "change": wanted.best.change, "sessions": 1}
+    assert figures["worst"] is None
+    assert [list(month.values()) for month in figures["months"]] == [list(row) for row in wanted.months]
+    assert (figures["gaps"], figures["first"]) == (wanted.gaps, str(wanted.first))
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "error"),
+    [
+        ("?capital=0.0099", "capital", "capital='0.0099' is not a number from 0.01 to 1e+15."),
+        ("?capital=nan", "capital", "capital='nan' is not a number from 0.01 to 1e+15."),
+        ("?from=soon", "from", "from='soon' is not a date: write it as YYYY-MM-DD, such as 2011-06-01."),
+    ],
+)
+def test_statistics_refuse_what_makes_no_sense(viewer, contfut, query, parameter, error):
+    response = viewer.get(f"{POINTS}/statistics{query}")
+    assert (response.status_code, response.json()) == (400, {"error": error, "parameter": parameter})
+
+
+def test_statistics_of_a_series_without_points_are_null(viewer, es):
+    make_series(es, points=0)
+    figures = viewer.get(f"{POINTS}/statistics").json()["statistics"]
+    assert (figures["points"], figures["profit"], figures["capital_basis"]) == (0, None, "unknown")
+    assert viewer.get("/api/v1/series/NOPE/statistics").status_code == 404
 
 
 def names_of(page: dict) -> list[str]:
