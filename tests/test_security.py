@@ -49,6 +49,7 @@ def test_only_the_log_in_and_the_health_check_are_open():
         "/api/v1/runs/",
         "/api/v1/runs/1/",
         "/api/v1/market/bars",
+        "/api/v1/market/rates",
         "/metrics",
     ],
 )

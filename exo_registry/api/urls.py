@@ -11,7 +11,7 @@ from .endpoint import Answer, Endpoint, answer, operation
 from .schemas import Index
 
 app_name = "api"
-LINKS = ("api:series", "api:runs", "api:market-bars", "api:openapi", "api-docs")
+LINKS = ("api:series", "api:runs", "api:market-bars", "api:market-rates", "api:openapi", "api-docs")
 
 
 @operation(answers={200: Answer(Index)})

@@ -77,11 +77,14 @@ def check(work: Work, snapshot: Snapshot) -> dict[str, Rows]:
     work.symbols = _symbols(work, records)
     if "riskfreerate" in frames:
         check_rates(frames["riskfreerate"], problems)
+        _leave_out_blank_names(frames["riskfreerate"])
+        if set(frames) == {"riskfreerate"} and "exchangesymbol" not in frames["riskfreerate"]:
+            work.symbols = _with_options_or_rates(work, snapshot)
         if not work.symbols and not problems:
             problems.file(
                 frames["riskfreerate"].source.place,
-                "the pack names no product that the rates are for",
-                "Add instruments, or contracts, to the pack",
+                "there is no product that the rates are for",
+                "Add instruments, or contracts, to the pack; rates alone are for products with options or rates",
             )
         records["riskfreerate"] = rate_rows(frames["riskfreerate"], work.symbols, all_products, problems)
     return records
@@ -112,6 +115,20 @@ def _symbols(work: Work, records: Mapping[str, Rows]) -> list[str]:
     for table, rows in records.items():
         symbols.update(_symbols_of(work.options if table == "options_data" else work.contracts, rows.owner))
     return sorted(symbol for symbol in symbols if symbol in work.products)
+
+
+def _leave_out_blank_names(rates: Frame) -> None:
+    """A column of products that names none is as none."""
+    if "exchangesymbol" not in rates or rates.unread["exchangesymbol"].any():
+        return
+    if not (rates["exchangesymbol"].codes >= 0).any():
+        del rates.columns["exchangesymbol"]
+
+
+def _with_options_or_rates(work: Work, snapshot: Snapshot) -> list[str]:
+    """The products that rates without a product's name concern, if nothing comes with them."""
+    stored = {partition[0] for table in ("options", "riskfreerate") for _, partition, _ in snapshot.files(table)}
+    return sorted(stored & snapshot.symbols & set(work.products))
 
 
 def _symbols_of(parents: Parents, owner: np.ndarray) -> list[str]:

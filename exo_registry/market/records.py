@@ -110,13 +110,21 @@ def rate_rows(frame: Frame, symbols: list[str], all_products: bool, problems: Pr
     if "exchangesymbol" in frame:
         text = frame["exchangesymbol"]
         owner = text.match(pa.array(symbols, pa.string()))
-        unknown = np.flatnonzero((owner < 0) & ~frame.unread["exchangesymbol"])
+        blank = (text.codes < 0) & ~frame.unread["exchangesymbol"]
+        problems.rows(
+            frame.source,
+            np.flatnonzero(blank),
+            "exchangesymbol",
+            "a value is missing, though other rates name a product",
+            "Name one in every row, or in none",
+        )
+        unknown = np.flatnonzero((owner < 0) & (text.codes >= 0))
         problems.rows(
             frame.source,
             unknown if all_products else [],
             "exchangesymbol",
-            "no such product in the pack",
-            "Name one of its instruments",
+            "no such product",
+            "Name one of the pack's instruments, or a product that exists",
         )
         return _sorted(frame, owner, values, "date", problems)
     rows = _sorted(frame, np.zeros(len(frame), np.int32), values, "date", problems)

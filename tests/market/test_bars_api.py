@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from exo_registry.api import market as api_market
+from exo_registry.api import market_records
 from exo_registry.market import MarketDataError, coverage, import_tables, last_bar
 from exo_registry.models import Event, Product, Revision, Scope, Token
 
@@ -204,7 +204,7 @@ def test_a_busy_store_asks_to_send_again(market, post, monkeypatch):
     def busy(*_, **__):
         raise MarketDataError("another import changed the market data meanwhile; import again")
 
-    monkeypatch.setattr(api_market, "import_valid_rows", busy)
+    monkeypatch.setattr(market_records, "import_valid_rows", busy)
     answer = post([bar()])
     assert answer.status_code == 503
     assert answer["Retry-After"] == "2"

@@ -460,7 +460,7 @@ def test_no_folder(db, tmp_path):
 
 
 def test_rates_for_nobody(load):
-    with pytest.raises(PackErrors, match="the pack names no product that the rates are for. Add instruments"):
+    with pytest.raises(PackErrors, match="there is no product that the rates are for. Add instruments"):
         load({"riskfreerate": small_pack()["riskfreerate"]})
 
 

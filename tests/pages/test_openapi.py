@@ -34,6 +34,7 @@ def test_the_index_has_the_version_and_every_link_leads_somewhere(viewer):
         "runs": 200,
         "openapi": 200,
         "market-bars": 405,
+        "market-rates": 405,
         "api-docs": 200,
     }
 
