@@ -133,6 +133,14 @@ class SeriesPage(BaseModel):
     next: str | None = Field(description="The address of the next page; null on the last one.")
 
 
+def in_order(to: dt.date | None, before: pydantic.ValidationInfo) -> dt.date | None:
+    """Refuses a `to` before the `from` of the same query."""
+    start = before.data.get("from_")
+    if start and to and start > to:
+        raise ValueError(f"{to} is before from={start}: swap them")
+    return to
+
+
 class PointsQuery(Query):
     from_: SessionDate | None = Field(None, alias="from")
     to: SessionDate | None = None
@@ -141,10 +149,7 @@ class PointsQuery(Query):
     @pydantic.field_validator("to")
     @classmethod
     def _in_order(cls, to: dt.date | None, before: pydantic.ValidationInfo) -> dt.date | None:
-        start = before.data.get("from_")
-        if start and to and start > to:
-            raise ValueError(f"{to} is before from={start}: swap them")
-        return to
+        return in_order(to, before)
 
 
 class Points(BaseModel):

@@ -153,7 +153,7 @@ def statistics(request: HttpRequest, name: SeriesName, query: StatisticsQuery) -
     `capital_basis` says which.
     """
     series = find(name)
-    performance = series_performance(series, start=query.from_, capital=query.capital)
+    performance = series_performance(series, start=query.from_, end=query.to, capital=query.capital)
     figures = SeriesStatistics.model_validate(performance)
     return answer(Statistics(series=series.name, currency=series.product.currency, statistics=figures))
 

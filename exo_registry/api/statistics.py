@@ -3,20 +3,26 @@
 import datetime as dt
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from algorithms.analysis.statistics import DEFINITIONS, CapitalBasis
 from exo_registry.models.bounds import CAPITAL
 
 from .endpoint import Query
-from .schemas import SessionDate
+from .schemas import SessionDate, in_order
 
 
 class StatisticsQuery(Query):
     from_: SessionDate | None = Field(None, alias="from", description="Sessions from this date on.")
+    to: SessionDate | None = Field(None, description="Sessions up to this date.")
     capital: float | None = Field(
         None, ge=CAPITAL.low, le=CAPITAL.high, description="In the currency, in place of the series' own."
     )
+
+    @field_validator("to")
+    @classmethod
+    def _in_order(cls, to: dt.date | None, before: ValidationInfo) -> dt.date | None:
+        return in_order(to, before)
 
 
 class ChangeBetweenPoints(BaseModel):

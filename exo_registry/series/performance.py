@@ -16,22 +16,28 @@ POINT_COLUMNS = ("date", "exo", "nfutures_opened", "noptions_opened", "costs", "
 TRADE_COLUMNS = ("date", "contract", "qty", "value")
 
 
-def series_performance(series: Series, *, start: dt.date | None = None, capital: float | None = None) -> Performance:
-    """The statistics of a series from `start` on (None: all of it), on `capital` in the product's currency.
+def series_performance(
+    series: Series, *, start: dt.date | None = None, end: dt.date | None = None, capital: float | None = None
+) -> Performance:
+    """The statistics of a series from `start` to `end`, both included (None: all of it), on `capital` in the product's
+    currency.
 
     Without a capital it is that of the definition; else the notional at the start of each year
     (`algorithms.analysis.capital.yearly_notional`); if there is no market data to tell the future's price, none, and
     what needs one is None. docs/statistics.md has the definitions. Raises ValueError for a capital that is not above
     zero, MarketStoreError if the store cannot be read.
     """
-    points = _columns(series.points.order_by("date").values_list(*POINT_COLUMNS), POINT_COLUMNS)
-    trades = _columns(series.trades.order_by("date", "number").values_list(*TRADE_COLUMNS), TRADE_COLUMNS)
-    gaps = list(series.gaps.values_list("date", flat=True))
+    points, trades, gaps = series.points.order_by("date"), series.trades.order_by("date", "number"), series.gaps.all()
+    if end is not None:
+        points, trades, gaps = (rows.filter(date__lte=end) for rows in (points, trades, gaps))
+    point_columns = _columns(points.values_list(*POINT_COLUMNS), POINT_COLUMNS)
+    trade_columns = _columns(trades.values_list(*TRADE_COLUMNS), TRADE_COLUMNS)
     used: Capital | None = series.definition.capital if capital is None else capital
-    if used is None and trades["date"]:
+    if used is None and trade_columns["date"]:
         product = series.product
-        used = yearly_notional(points, trades, future_prices(product), product.point_value)
-    return performance(points, trades, gaps=gaps, capital=used, start=start)
+        used = yearly_notional(point_columns, trade_columns, future_prices(product), product.point_value)
+    dates = list(gaps.values_list("date", flat=True))
+    return performance(point_columns, trade_columns, gaps=dates, capital=used, start=start)
 
 
 def future_prices(product: Product) -> dict[dt.date, float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,11 +15,20 @@ from django.views.decorators.http import require_safe
 
 from exo_registry.models import Series
 from exo_registry.series.performance import series_performance
+from exo_registry.web.form_fields import DateField, labelled_errors
 
 from .series import RANGES
 from .statistics import Figure, groups
 
 MOST = 6  # lines that can still be distinguished
+
+
+class RangeForm(forms.Form):
+    """The range that the chart shows, from= and to=; both empty: all of it."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.fields = {name: DateField(required=False, label=name.capitalize()) for name in ("from", "to")}
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         "currencies": sorted({series.product.currency for series in chosen[:MOST]}),
         "chosen_query": urlencode([("s", series.name) for series in chosen[:MOST]]),
         "most": MOST,
+        "shown": {name: request.GET.get(name, "") for name in ("from", "to")},
         "ranges": RANGES,
     }
     return render(request, "compare.html", context)
@@ -56,12 +67,15 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def statistics(request: HttpRequest) -> HttpResponse:
-    """The key numbers of the series named by ?s=, since the first session that all of them have."""
+    """The key numbers of the series named by ?s=, in ?from= to ?to=, since the first session that all of them have."""
     chosen = with_points(asked(request))[:MOST]
-    context: dict[str, Any] = {"series": chosen}
-    if chosen:
-        start = max(series.first_date for series in chosen)
-        context |= {"start": start, "tables": side_by_side(chosen, start), "width": len(chosen) + 1}
+    form = RangeForm(request.GET)
+    context: dict[str, Any] = {"series": chosen, "errors": labelled_errors(form)}
+    if chosen and form.is_valid():
+        first, end = max(series.first_date for series in chosen), form.cleaned_data["to"]
+        start = max(first, form.cleaned_data["from"] or first)
+        context |= {"start": start, "end": end, "first": first, "width": len(chosen) + 1}
+        context["tables"] = side_by_side(chosen, start, end)
     return render(request, "parts/compare_statistics.html", context)
 
 
@@ -88,9 +102,11 @@ def address(names: Iterable[str]) -> str:
     return f"{reverse('compare')}?{query}" if query else reverse("compare")
 
 
-def side_by_side(chosen: list[Series], start: dt.date) -> list[tuple[str, list[tuple[Figure, list[Figure]]]]]:
+def side_by_side(
+    chosen: list[Series], start: dt.date, end: dt.date | None = None
+) -> list[tuple[str, list[tuple[Figure, list[Figure]]]]]:
     """Headings with their rows: a figure that names the row, and the same figure of each series."""
-    columns = [groups(series_performance(series, start=start)) for series in chosen]
+    columns = [groups(series_performance(series, start=start, end=end)) for series in chosen]
     return [
         (heading, [(row[0], list(row)) for row in zip(*(dict(column)[heading] for column in columns), strict=True)])
         for heading, _ in columns[0]

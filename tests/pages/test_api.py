@@ -57,14 +57,18 @@ def test_the_list_names_the_declared_capital_or_none(viewer, contfut):
     assert series["capital"] == 150_000.0
 
 
+START, END = dt.date(2020, 1, 20), dt.date(2020, 1, 24)
+
+
 @pytest.mark.parametrize(
-    ("query", "start", "capital"), [("", None, None), ("?from=2020-01-20&capital=1000", dt.date(2020, 1, 20), 1000.0)]
+    ("query", "start", "end", "capital"),
+    [("", None, None, None), (f"?from={START}&capital=1000", START, None, 1000.0), (f"?to={END}", None, END, None)],
 )
-def test_statistics_are_those_of_the_page_with_every_digit(viewer, contfut, query, start, capital):
+def test_statistics_are_those_of_the_page_with_every_digit(viewer, contfut, query, start, end, capital):
     Definition.objects.update(capital=150_000.0)
     answer = viewer.get(f"{POINTS}/statistics{query}").json()
     series = Series.objects.get()
-    wanted = series_performance(series, start=start, capital=capital)
+    wanted = series_performance(series, start=start, end=end, capital=capital)
     assert (answer["series"], answer["currency"]) == ("ES_ContFut", "USD")
     figures = answer["statistics"]
     assert list(figures) == [field.name for field in dataclasses.fields(wanted)]
@@ -81,6 +85,7 @@ def test_statistics_are_those_of_the_page_with_every_digit(viewer, contfut, quer
     [
         ("?capital=0.0099", "capital", "capital='0.0099' is not a number from 0.01 to 1e+15."),
         ("?capital=nan", "capital", "capital='nan' is not a number from 0.01 to 1e+15."),
+        ("?from=2020-02-01&to=2020-01-31", "to", "to=2020-01-31 is before from=2020-02-01: swap them."),
         ("?from=soon", "from", "from='soon' is not a date: write it as YYYY-MM-DD, such as 2011-06-01."),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from exo_registry.models import Series
 from exo_registry.views.compare import MOST
-from tests.html import table, texts
+from tests.html import attributes, table, texts
 
 from .builders import make_series
 
@@ -84,6 +84,26 @@ def test_a_comparison_starts_with_the_first_session_that_all_have(viewer, two):
     assert [excerpt.partition(",")[0] for excerpt in texts(answer.text, "//p")] == [f"Since {start}"]
     assert side_by_side(viewer, "s=ES_ContFut&s=CL_ContFut")["Profit"] == ["+548", "+225"]
     assert side_by_side(viewer, "s=CL_ContFut")["Profit"] == ["+398"]
+
+
+def test_statistics_are_of_the_range_that_is_asked_for(viewer, two):
+    """1.5 a session; a period starts from the point before it."""
+    es, both = "s=ES_ContFut", "s=ES_ContFut&s=CL_ContFut"
+    assert side_by_side(viewer, f"{es}&from=2020-02-03&to=2020-02-07")["Profit"] == ["+8"]
+    assert side_by_side(viewer, f"{both}&from=2020-02-03&to=2020-02-03")["Profit"] == ["+2", "+2"]
+    assert side_by_side(viewer, f"{both}&from=&to=")["Profit"] == ["+548", "+398"]
+    assert side_by_side(viewer, f"{es}&to=2020-01-01")["Profit"] == ["+100"]
+    assert side_by_side(viewer, f"{es}&from=2030-01-01")["Profit"] == ["–"]
+    text = viewer.get(f"/compare/statistics/?{es}&from=2020-02-03&to=2020-02-07").text
+    assert texts(text, "//p")[0].startswith("Since 2020-02-03, to 2020-02-07; each on its own capital")
+    refused = viewer.get(f"/compare/statistics/?{es}&from=soon").text
+    assert texts(refused, "//p") == ["From: not a date: write it as YYYY-MM-DD."]
+
+
+def test_the_page_asks_for_the_statistics_of_the_range_in_its_address(viewer, two):
+    text = viewer.get("/compare/?s=ES_ContFut&from=2020-02-03&to=2020-02-07").text
+    assert attributes(text, "//form[@id='shown-range']/input", "value") == ["2020-02-03", "2020-02-07"]
+    assert attributes(text, "//*[@id='compare-statistics']", "hx-include") == ["#shown-range"]
 
 
 def test_a_series_page_leads_here(viewer, contfut):

@@ -144,6 +144,15 @@ def test_a_declared_capital_leaves_a_series_fresh(series):
     assert (after.state, list(after.causes)) == (before.state, [])
 
 
+def test_what_comes_after_the_last_date_has_not_happened(series):
+    cut = performance.series_performance(series, end=LAST - dt.timedelta(1))
+    assert (cut.points, cut.gaps, cut.first, cut.last) == (1, 1, dt.date(2020, 3, 3), dt.date(2020, 3, 3))
+    assert performance.series_performance(series, end=LAST) == performance.series_performance(series)
+    for rows in (series.points, series.trades, series.gaps):
+        rows.filter(date__gte=LAST).delete()
+    assert performance.series_performance(series) == cut
+
+
 def test_gaps_are_those_stored(series):
     Gap.objects.create(series=series, date=dt.date(2020, 3, 5), reason="no bar")
     assert performance.series_performance(series).gaps == 2

@@ -20,6 +20,14 @@ function deviation(values, sessions) {
   return Math.sqrt(squares / (changes.length - 1));
 }
 
+// The statistics are of the range that the chart shows; nothing for all of it.
+function tell(wanted) {
+  const fields = [...document.getElementById("shown-range").elements];
+  if (fields.every((field, i) => field.value === wanted[i])) return;
+  fields.forEach((field, i) => { field.value = wanted[i]; });
+  globalThis.htmx?.trigger("#compare-statistics", "range");
+}
+
 function draw(found) {
   const times = [...new Set(found.flatMap(({ points }) => points.date))].sort();
   const chart = library.createChart(canvas, {
@@ -83,6 +91,7 @@ function draw(found) {
   });
   put();
   ranges(chart, tools, times, (from, to) => {
+    tell(from === times[0] && to === times.at(-1) ? ["", ""] : [from, to]);
     if (from === range[0] && to === range[1]) return;
     range = [from, to];
     if (scale !== "value") put();
