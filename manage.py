@@ -23,3 +23,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # Not by reaching the file's end: there Python ends itself by SIGINT if an interrupt has ever struck within `exec`
+    # (a namedtuple being made), though the command has handled it.
+    sys.exit()

@@ -282,3 +282,16 @@ def test_a_bucket_that_does_not_answer_is_told_within_seconds(home, tmp_path, db
     done = manage(home, "importmarket", str(tmp_path / "pack"), **bucket)
     assert is_told(done, "check that the storage can be reached")
     assert manage(home, "importmarket", str(tmp_path / "pack")).returncode == 0
+
+
+def test_an_interrupt_that_was_handled_does_not_end_a_command_by_a_signal():
+    """Python remembers an interrupt that struck within `exec`, and at its end would kill itself by SIGINT."""
+    program = (
+        "import runpy, sys\n"
+        "try: exec('raise KeyboardInterrupt')\n"
+        "except KeyboardInterrupt: pass\n"
+        "sys.argv = ['manage.py', 'version']\n"
+        "runpy.run_path('manage.py', run_name='__main__')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -140,6 +140,17 @@ def test_a_slash_focuses_the_search_and_enter_opens(log_in, vera, series):
     page.wait_for_url("**/series/ES_ContFut/")
 
 
+def test_enter_opens_what_the_text_finds_not_what_its_beginning_found(log_in, vera, series):
+    """Results come a moment after each key; the product ES, first among those for "es", is none for "es_con"."""
+    page = log_in("vera")
+    page.keyboard.press("/")
+    page.keyboard.type("es")
+    expect(page.get_by_role("option").first).to_have_attribute("href", "/products/ES/")
+    page.keyboard.type("_con")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/series/ES_ContFut/")
+
+
 def test_dark_or_light_is_remembered(log_in, vera):
     page = log_in("vera")
     page.get_by_role("button", name="Switch to dark colours").click()

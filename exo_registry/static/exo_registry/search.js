@@ -6,6 +6,7 @@ if (form) {
   const list = form.querySelector(".results");
   let waiting = 0;
   let request = null;
+  let answered = "";   // the text that the list is for
 
   const close = () => {
     list.hidden = true;
@@ -36,11 +37,21 @@ if (form) {
       });
       if (!response.ok || response.redirected) return;
       list.innerHTML = await response.text();
+      answered = query;
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");
     } catch (error) {
       if (error.name !== "AbortError") close();
     }
+  };
+
+  // Enter opens what is chosen among the results for the text that is there now, not among those of the text before.
+  const open = async () => {
+    clearTimeout(waiting);
+    if (answered !== input.value.trim()) await look();
+    const chosen = list.hidden ? null : options().find((option) => option.ariaSelected === "true");
+    if (chosen) location.assign(chosen.href);
+    else form.submit();
   };
 
   input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(look, 120); });
@@ -52,9 +63,9 @@ if (form) {
     } else if (event.key === "Escape") {
       close();
       input.blur();
-    } else if (event.key === "Enter") {
-      const chosen = options().find((option) => option.ariaSelected === "true");
-      if (chosen) { event.preventDefault(); location.assign(chosen.href); }
+    } else if (event.key === "Enter" && input.value.trim()) {
+      event.preventDefault();
+      open();
     }
   });
   document.addEventListener("click", (event) => { if (!form.contains(event.target)) close(); });
