@@ -60,7 +60,7 @@ def make_product(environment: dict, number: int, years: int) -> int:
     with np.errstate(over="ignore"):  # of futures that expired long ago, which are left out
         tables = market.product_tables(dataclasses.replace(pattern, symbol=symbol, seed=9000 + number), LAST)
     imported = import_tables(tables | {"riskfreerate": market.rates(LAST)}, activate=True, source="benchmark")
-    Product.objects.filter(exchangesymbol=symbol).update(synthetic=True)
+    Product.objects.filter(exchangesymbol=symbol).update(data_kind="synthetic")
     return sum(imported.rows.values())
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
@@ -65,3 +66,25 @@ def test_series_that_are_there_get_the_span_of_their_last_change(make_product, f
 def test_every_schedule_names_a_function_that_is_there():
     for path in Schedule.objects.values_list("func", flat=True):
         assert callable(import_string(path))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_synthetic_products_keep_their_mark_both_ways(make_product):
+    """0016 names the kind of data in place of a mark, in the products and in their histories."""
+    executor = MigrationExecutor(connection)
+    leaves = executor.loader.graph.leaf_nodes()
+    make_product("ES")
+    make_product("XES", data_kind="synthetic")
+    make_product("SPX", data_kind="modelled")
+    try:
+        executor.migrate([("exo_registry", "0015_bachelier_and_dividends")])
+        before = executor.loader.project_state([("exo_registry", "0015_bachelier_and_dividends")]).apps
+        for name in ("Product", "HistoricalProduct"):
+            rows = before.get_model("exo_registry", name).objects
+            assert set(rows.filter(synthetic=True).values_list("exchangesymbol", flat=True)) == {"XES"}
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(leaves)
+    kinds = {"ES": "quoted", "XES": "synthetic", "SPX": "quoted"}  # the mark knew no third kind
+    assert dict(Product.objects.values_list("exchangesymbol", "data_kind")) == kinds
+    assert dict(Product.history.values_list("exchangesymbol", "data_kind")) == kinds

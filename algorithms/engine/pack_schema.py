@@ -53,6 +53,7 @@ PACK: dict[str, dict[str, Column]] = {
         rollover_months="words",
         days_before_expiration="integer",
         option_codes="words",
+        data_kind="text",
     ),
     "contracts": _columns(
         contractname="text!", exchangesymbol="text!", year="integer!", monthint="integer!", expirationdate="date!"

@@ -49,7 +49,7 @@ class ProductResource(resources.ModelResource):
     class Meta:
         model = Product
         import_id_fields = ("exchangesymbol",)
-        exclude = ("id", "active", "synthetic")  # going into calculation is a click of its own, with its own check
+        exclude = ("id", "active")  # going into calculation is a click of its own, with its own check
         clean_model_instances = True
         skip_unchanged = True
         report_skipped = True

@@ -49,7 +49,7 @@ class ProductForm(forms.ModelForm):
 
     class Meta:
         model = Product
-        fields = tuple(name for name in PRODUCT_KEYS if name != "synthetic")
+        fields = PRODUCT_KEYS
         widgets = {
             "decision_time": forms.TimeInput({"size": 6, "placeholder": "14:45"}, format="%H:%M"),
             "execution_time": forms.TimeInput({"size": 6, "placeholder": "15:00"}, format="%H:%M"),
@@ -59,7 +59,12 @@ class ProductForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["dividend_yield"].required = False
+        for name in ("dividend_yield", "data_kind"):
+            if name in self.fields:
+                self.fields[name].required = False
+
+    def clean_data_kind(self) -> str:
+        return self.cleaned_data["data_kind"] or self.instance.data_kind
 
     def clean_dividend_yield(self) -> float:
         return self.cleaned_data["dividend_yield"] or 0.0
@@ -95,12 +100,11 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
         "exchangesymbol", "description", "exchange", "active", "roll_rule", "data_revision", "series_link", "last_run",
         "view",
     )  # fmt: skip
-    list_filter = ("active", "synthetic", "exchange", "currency", "pricing_model")
+    list_filter = ("active", "data_kind", "exchange", "currency", "pricing_model")
     search_fields = ("exchangesymbol", "description", "exchange")
-    readonly_fields = ("synthetic",)
     actions = ("backfill", "activate", "deactivate")
     fieldsets = (
-        (None, {"fields": ("exchangesymbol", "description", ("exchange", "currency"), "active", "synthetic")}),
+        (None, {"fields": ("exchangesymbol", "description", ("exchange", "currency"), "active", "data_kind")}),
         (
             "Contract",
             {
@@ -131,7 +135,9 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         # Series and market data are filed under the symbol.
-        return (*self.readonly_fields, "exchangesymbol") if obj else self.readonly_fields
+        if obj is None:
+            return ()
+        return ("exchangesymbol", "data_kind") if obj.is_synthetic else ("exchangesymbol",)
 
     @admin.display(description="rolls", ordering="days_before_expiration")
     def roll_rule(self, product: Product) -> str:

@@ -26,6 +26,10 @@ MOST_RUNS = 500
 
 Cell = str | int | float | bool | None  # of a column
 Format = Literal["json", "csv", "parquet"]
+DataKind = Annotated[
+    Literal["quoted", "modelled", "synthetic"],
+    Field(description="Of the product's market data: quoted in a market, modelled at least in part, or synthetic."),
+]
 SeriesName = Annotated[str, Field(pattern=r"^[^/]+$", max_length=100, description="Such as `ES_ContFut`.")]
 RunId = Annotated[int, Field(ge=1, le=LARGEST_KEY)]
 
@@ -103,7 +107,7 @@ class SeriesSummary(BaseModel):
     definition: str = Field(description="The name of its EXO definition.")
     direction: str = Field(description="Empty for an algorithm with one direction.")
     currency: str
-    synthetic: bool = Field(description="Whether its market data is the demonstration's.")
+    data_kind: DataKind
     first_date: dt.date | None
     last_date: dt.date | None
     value: float | None = Field(description="Of the newest point: profit and loss so far, net of costs.")
@@ -157,6 +161,7 @@ class Points(BaseModel):
 
     name: str
     currency: str
+    data_kind: DataKind
     points: dict[str, list[Cell]]
 
 
@@ -165,6 +170,7 @@ class Trades(BaseModel):
 
     name: str
     currency: str
+    data_kind: DataKind
     trades: dict[str, list[Cell]]
 
 

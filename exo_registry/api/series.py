@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("json", "csv", "parquet")
+KIND_HEADER = "X-Exoweb-Data-Kind"
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 TABLE_HEADERS = {
     "ETag": "Of the series' last computation: send it as If-None-Match.",
     "Last-Modified": "When the series was last computed.",
     "Content-Disposition": "A file name, of CSV and Parquet.",
+    KIND_HEADER: "Of the product's market data: quoted, modelled or synthetic.",
 }
 NO_SERIES = {404: "There is no such series."}
 UNCHANGED = Answer(description="The copy that the caller has is of the series' last computation.")
@@ -78,7 +80,7 @@ def summary(assessment: Assessment) -> SeriesSummary:
         definition=series.definition.name,
         direction=series.direction,
         currency=series.product.currency,
-        synthetic=series.product.synthetic,
+        data_kind=series.product.data_kind,
         first_date=series.first_date,
         last_date=series.last_date,
         value=series.last_exo,
@@ -106,7 +108,7 @@ def points(request: HttpRequest, name: SeriesName, query: PointsQuery, form: For
     apostrophe in front; in Parquet, dates are timestamps.
     """
     series = find(name)
-    return conditional(request, series, lambda: _points(series, form, query))
+    return conditional(request, series, lambda: _points(series, form, query), series.product.data_kind)
 
 
 def _points(series: Series, form: str, query: PointsQuery) -> HttpResponse:
@@ -121,7 +123,9 @@ def _points(series: Series, form: str, query: PointsQuery) -> HttpResponse:
 def trades(request: HttpRequest, name: SeriesName, form: Format = "json") -> HttpResponse:
     """Read the trades of a series"""
     series = find(name)
-    return conditional(request, series, lambda: tabular(series, "trades", form, frames.trades_frame(series)))
+    return conditional(
+        request, series, lambda: tabular(series, "trades", form, frames.trades_frame(series)), series.product.data_kind
+    )
 
 
 @operation(
@@ -155,7 +159,11 @@ def statistics(request: HttpRequest, name: SeriesName, query: StatisticsQuery) -
     series = find(name)
     performance = series_performance(series, start=query.from_, end=query.to, capital=query.capital)
     figures = SeriesStatistics.model_validate(performance)
-    return answer(Statistics(series=series.name, currency=series.product.currency, statistics=figures))
+    return answer(
+        Statistics(
+            series=series.name, currency=series.product.currency, data_kind=series.product.data_kind, statistics=figures
+        )
+    )
 
 
 def find(name: str) -> Series:
@@ -169,7 +177,9 @@ def tabular(series: Series, kind: str, form: str, frame: "pd.DataFrame") -> Http
     """A frame in the form asked for; JSON holds one list a column, dates as YYYY-MM-DD."""
     if form == "json":
         columns = {name: frame[name].tolist() for name in frame.columns}
-        return JsonAnswer({"name": series.name, "currency": series.product.currency, kind: columns})
+        product = series.product
+        facts = {"name": series.name, "currency": product.currency, "data_kind": product.data_kind}
+        return JsonAnswer(facts | {kind: columns}, headers={KIND_HEADER: product.data_kind})
     if form == "parquet":
         buffer = io.BytesIO()
         frames.write_parquet(frame, buffer)
@@ -177,7 +187,10 @@ def tabular(series: Series, kind: str, form: str, frame: "pd.DataFrame") -> Http
     else:
         content = "".join(csv_text.frame_lines(frame)).encode()
     file = series.name if kind == "points" else f"{series.name}.{kind}"
-    headers = {"Content-Disposition": f'attachment; filename="{file}.{form}"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file}.{form}"',
+        KIND_HEADER: series.product.data_kind,
+    }
     return HttpResponse(content, content_type=CONTENT_TYPES[form], headers=headers)
 
 

@@ -9,7 +9,7 @@ from algorithms.analysis.statistics import DEFINITIONS, CapitalBasis
 from exo_registry.models.bounds import CAPITAL
 
 from .endpoint import Query
-from .schemas import SessionDate, in_order
+from .schemas import DataKind, SessionDate, in_order
 
 
 class StatisticsQuery(Query):
@@ -91,4 +91,5 @@ class Statistics(BaseModel):
 
     series: str
     currency: str
+    data_kind: DataKind
     statistics: SeriesStatistics

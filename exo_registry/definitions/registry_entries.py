@@ -21,6 +21,14 @@ def product_entry(product: Product) -> dict[str, Any]:
     return {name: time_text(value) if isinstance(value, dt.time) else value for name, value in values.items()}
 
 
+def in_present_keys(entry: Any) -> Any:
+    """A product's entry with the keys of today: files of version 0.1 have `synthetic: true` or `false`."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("synthetic"), bool):
+        return entry
+    present = {name: value for name, value in entry.items() if name != "synthetic"}
+    return {"data_kind": Product.DataKind.SYNTHETIC.value, **present} if entry["synthetic"] else present
+
+
 def read_product(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Values in the model's types, and messages for those that have another type. None takes the default."""
     read: dict[str, Any] = {}

@@ -164,6 +164,7 @@ class _Import:
     # Products.
 
     def _product(self, path: str, entry: Any) -> None:
+        entry = registry_entries.in_present_keys(entry)
         values = self._keys(path, entry, registry_entries.PRODUCT_KEYS, key="exchangesymbol")
         if values is None:
             return

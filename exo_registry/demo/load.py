@@ -18,6 +18,7 @@ from exo_registry.runs.request import RunRequest
 from . import market
 from .products import PRODUCTS
 
+SYNTHETIC = Product.DataKind.SYNTHETIC
 REGISTRY = Path(__file__).with_name("registry.yaml")
 
 
@@ -53,7 +54,7 @@ def load(*, today: dt.date | None = None, user: User | None = None, progress: Ca
 
 def wanted(today: dt.date | None = None) -> bool:
     """Whether `load` has something to add: to an empty registry, or newer sessions to its own products."""
-    own = Product.objects.filter(exchangesymbol__in=symbols(), synthetic=True)
+    own = Product.objects.filter(exchangesymbol__in=symbols(), data_kind=SYNTHETIC)
     if not Definition.objects.exists() and not Product.objects.exclude(pk__in=own).exists():
         return True
     current = Revision.objects.filter(source=_source(market.last_session(today or timezone.now().date())))
@@ -62,7 +63,7 @@ def wanted(today: dt.date | None = None) -> bool:
 
 def missing() -> RunRequest:
     """What asks for all that the demonstration's series lack."""
-    products = Product.objects.filter(exchangesymbol__in=symbols(), synthetic=True, active=True)
+    products = Product.objects.filter(exchangesymbol__in=symbols(), data_kind=SYNTHETIC, active=True)
     return RunRequest(products=list(products), start=market.START)
 
 
@@ -73,7 +74,7 @@ def _source(until: dt.date) -> str:
 @transaction.atomic
 def _reserve() -> None:
     """Make the products' rows, synthetic from the first moment on."""
-    real = Product.objects.filter(exchangesymbol__in=symbols(), synthetic=False)
+    real = Product.objects.filter(exchangesymbol__in=symbols()).exclude(data_kind=SYNTHETIC)
     if taken := ", ".join(product.exchangesymbol for product in real):
         raise DemoError(
             f"{taken}: a product of this name is there and is not marked as synthetic. The demonstration would mix "
@@ -82,7 +83,7 @@ def _reserve() -> None:
     for product in PRODUCTS:
         Product.objects.get_or_create(
             exchangesymbol=product.symbol,
-            defaults={"synthetic": True, "ticksize": product.ticksize, "tickvalue": product.tickvalue},
+            defaults={"data_kind": SYNTHETIC, "ticksize": product.ticksize, "tickvalue": product.tickvalue},
         )
 
 

@@ -71,6 +71,7 @@ def instrument(product: DemoProduct) -> pa.Table:
         "rollover_months": " ".join(map(str, product.months)),
         "days_before_expiration": 2,
         "option_codes": " ".join(f"^{code}$" for code in codes),
+        "data_kind": "synthetic",
     }
     return pa.Table.from_pylist([row])
 

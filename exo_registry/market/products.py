@@ -24,6 +24,7 @@ DEFAULTED = (
     "pricing_model",
     "dividend_yield",
     "rollover_months",
+    "data_kind",
 )
 REMEDIES = {
     "exchangesymbol": "Use letters, digits and dots",
@@ -33,6 +34,7 @@ REMEDIES = {
     "execution_time": "Write local time as HH:MM",
     "pricing_model": f"Use {', '.join(Product.PricingModel.values[:-1])} or {Product.PricingModel.values[-1]}",
     "dividend_yield": "Write a decimal fraction a year, such as 0.015, of a product with black_scholes",
+    "data_kind": f"Use {', '.join(Product.DataKind.values[:-1])} or {Product.DataKind.values[-1]}",
     "calendar": "Use a code of pandas-market-calendars, such as CMES",
     "rollover_months": "Write month numbers separated by spaces, such as 3 6 9 12",
     "days_before_expiration": "Write a whole number of days, 0 or more",

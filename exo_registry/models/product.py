@@ -67,6 +67,11 @@ class Product(models.Model):
         BLACK_SCHOLES = "black_scholes", "Black-Scholes (underlying as spot)"
         BACHELIER = "bachelier", "Bachelier (options on futures, prices below zero)"
 
+    class DataKind(models.TextChoices):
+        QUOTED = "quoted", "Quoted in a market"
+        MODELLED = "modelled", "Modelled, at least the options"
+        SYNTHETIC = "synthetic", "Synthetic"
+
     symbol_validator = RegexValidator(
         r"^[A-Za-z0-9.]{1,16}\Z", "A symbol has 1 to 16 letters, digits or dots, such as ES or 6E."
     )
@@ -149,8 +154,11 @@ class Product(models.Model):
         help_text="Per contract and side, in the currency.",
     )
     active = models.BooleanField(default=False, help_text="In calculation: planned by backfills and online runs.")
-    synthetic = models.BooleanField(
-        default=False, help_text="Synthetic data of the demonstration; labelled wherever it shows."
+    data_kind = models.CharField(
+        max_length=16,
+        choices=DataKind,
+        default=DataKind.QUOTED,
+        help_text="Where the market data comes from; other than quoted is labelled wherever a series shows.",
     )
 
     history = HistoricalRecords()
@@ -179,6 +187,19 @@ class Product(models.Model):
         if self.dividend_yield and self.pricing_model != self.PricingModel.BLACK_SCHOLES:
             message = "A dividend yield is of a spot underlying: use black_scholes, or give 0."
             raise ValidationError({"dividend_yield": message})
+
+        if self.pk and not self.is_synthetic and self._has_synthetic_data():
+            message = "Synthetic data stays synthetic: delete the product, or give the other data another symbol."
+            raise ValidationError({"data_kind": message})
+
+    def _has_synthetic_data(self) -> bool:
+        stored = Product.objects.filter(pk=self.pk, data_kind=self.DataKind.SYNTHETIC)
+        return stored.exclude(revisions=None).exists()
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the market data was never quoted anywhere, nor made from what was."""
+        return self.data_kind == self.DataKind.SYNTHETIC
 
     @property
     def point_value(self) -> float:

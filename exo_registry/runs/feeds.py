@@ -24,7 +24,7 @@ def report(work: Iterable[ProductWork], now: dt.datetime) -> tuple[int, int]:
     watched = [
         product_work
         for product_work in work
-        if product_work.computed and not product_work.product.synthetic and not product_work.problem
+        if product_work.computed and not product_work.product.is_synthetic and not product_work.problem
     ]
     feeds = {
         feed.product_id: feed

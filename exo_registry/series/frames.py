@@ -40,13 +40,15 @@ def points_frame(
     columns: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
     """Points from `start` to `end`, both included, one row a session: the exported columns in their order, then
-    the algorithm's own. `columns` chooses some; ColumnsError names what is wrong.
+    the algorithm's own. `columns` chooses some; ColumnsError names what is wrong. The frame's `attrs` have the kind of
+    the market data, which Parquet keeps.
     """
     import pandas as pd
 
     rows = list(_between(series, start, end).values_list(*POINT_COLUMNS, "extra"))
     data: dict[str, Sequence[object]] = dict(zip(POINT_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
     frame = pd.DataFrame({name: _typed(name, data.get(name, ())) for name in POINT_COLUMNS})
+    frame.attrs["data_kind"] = series.product.data_kind
     for name, values in own_columns([row[-1] for row in rows]).items():
         frame[name] = values
     if columns is None:
@@ -67,7 +69,9 @@ def trades_frame(series: Series, start: dt.date | None = None, end: dt.date | No
         trades = trades.filter(date__gte=start)
     if end is not None:
         trades = trades.filter(date__lte=end)
-    return pd.DataFrame.from_records(list(trades.values_list(*TRADE_COLUMNS)), columns=TRADE_COLUMNS)
+    frame = pd.DataFrame.from_records(list(trades.values_list(*TRADE_COLUMNS)), columns=TRADE_COLUMNS)
+    frame.attrs["data_kind"] = series.product.data_kind
+    return frame
 
 
 def write_parquet(frame: "pd.DataFrame", target: Path | IO[bytes]) -> None:

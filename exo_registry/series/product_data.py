@@ -98,7 +98,7 @@ def product_data(products: Iterable[Product], now: dt.datetime) -> dict[int, Pro
 
 def expected_session(product: Product, now: dt.datetime) -> dt.date | None:
     """The newest session that the exchange has completed; None for synthetic data, and if the calendar has none."""
-    if product.synthetic:
+    if product.is_synthetic:
         return None
     try:
         return newest_complete_session(product, now)

@@ -13,9 +13,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from exo_registry.formats.text import counted
+from exo_registry.models import Product
 from exo_registry.operations.permissions import MAY
 
 register = template.Library()
+
+# What a reader has to know of market data that is not quoted.
+DATA_KINDS = {
+    Product.DataKind.MODELLED: "Modelled market data: prices of options come from a model, without bids and asks, so "
+    "that whoever sells premium looks better than it was.",
+    Product.DataKind.SYNTHETIC: "Synthetic market data: none of it was ever quoted anywhere.",
+}
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "–"
@@ -153,6 +161,22 @@ def _sparkline(values: tuple[float, ...]) -> SafeString | str:
         f'<svg class="spark" viewBox="0 0 {10 * len(heights) - 10} 240" preserveAspectRatio="none" aria-hidden="true">'
         f'{rule}<path d="M0 {heights[0]}l{steps}"/></svg>'
     )
+
+
+@register.simple_tag
+def data_kind(product: Product) -> SafeString | str:
+    """A tag for a product whose market data is not quoted; nothing for one whose data is."""
+    meaning = DATA_KINDS.get(product.data_kind)
+    if meaning is None:
+        return ""
+    return format_html('<span class="tag {}" title="{}">{}</span>', product.data_kind, meaning, product.data_kind)
+
+
+@register.simple_tag
+def data_kind_note(product: Product) -> SafeString | str:
+    """The same as a note, for what is made of a series."""
+    meaning = DATA_KINDS.get(product.data_kind)
+    return "" if meaning is None else format_html('<p class="note warning">{}</p>', meaning)
 
 
 @register.simple_tag

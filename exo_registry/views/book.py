@@ -21,7 +21,7 @@ from exo_registry.models import Definition, Product, Series
 from exo_registry.models.exo import SeriesQuerySet
 from exo_registry.operations.status import WORST_FIRST
 from exo_registry.series.assessment import State
-from exo_registry.templatetags.exoweb import direction, iso, number, over, signed, sparkline
+from exo_registry.templatetags.exoweb import data_kind, direction, iso, number, over, signed, sparkline
 from exo_registry.web.form_fields import KeyField, QueryField
 
 from .rows import SeriesRow, series_rows
@@ -126,7 +126,7 @@ def window(wanted: Wanted, total: int) -> dict[str, object]:
     return {
         "wanted": wanted,
         "headings": headings(wanted),
-        "groups": [(None, [cells(row) for row in rows])] if wanted.sort else grouped(rows, begun),
+        "groups": [(None, [tagged_cells(row) for row in rows])] if wanted.sort else grouped(rows, begun),
         "matching": count,
         "rest": max(0, count - last),
         "next_rows": min(WINDOW, count - last),
@@ -165,8 +165,9 @@ def _mentions(word: str) -> Q:
     """What a row shows, its state apart, and what its product is called."""
     mentioned = Q(name__icontains=word) | Q(definition__name__icontains=word)
     mentioned |= Q(product__exchangesymbol__icontains=word) | Q(product__description__icontains=word)
-    if word in "synthetic":
-        mentioned |= Q(product__synthetic=True)
+    shown = [kind for kind in (Product.DataKind.MODELLED, Product.DataKind.SYNTHETIC) if word in kind]
+    if shown:
+        mentioned |= Q(product__data_kind__in=shown)
     if word in "disabled":
         mentioned |= Q(definition__enabled=False)
     return mentioned
@@ -234,6 +235,11 @@ def cells(row: SeriesRow) -> dict[str, str]:
         "style": row.state.replace(" ", "-"),
         "why": row.why,
     }
+
+
+def tagged_cells(row: SeriesRow) -> dict[str, str]:
+    """The same of a row that stands under no product, whose heading would have the tag."""
+    return cells(row) | {"tag": data_kind(row.series.product)}
 
 
 @require_safe

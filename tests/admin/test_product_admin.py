@@ -198,10 +198,18 @@ def test_the_exported_csv_reads_back_without_a_change(browser, es):
 
 
 def test_a_synthetic_product_cannot_be_passed_off_as_real(browser, make_product):
-    product = make_product("DEMO", synthetic=True)
-    browser.post(change_url(product), VALUES)
+    product = make_product("DEMO", data_kind="synthetic")
+    browser.post(change_url(product), VALUES | {"data_kind": "quoted"})
     product.refresh_from_db()
-    assert product.synthetic is True
+    assert product.data_kind == "synthetic"
+
+
+def test_the_kind_of_data_is_chosen_and_kept(browser, make_product):
+    product = make_product("ES")
+    for posted, kept in (("modelled", "modelled"), ("", "modelled"), ("quoted", "quoted")):
+        browser.post(change_url(product), VALUES | {"data_kind": posted})
+        product.refresh_from_db()
+        assert product.data_kind == kept
 
 
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "'=1+1", "＝1+1", "two\nlines"]

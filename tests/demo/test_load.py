@@ -33,7 +33,7 @@ def test_an_empty_registry_gets_products_and_exos_labelled_synthetic(at):
     assert "2018-01-02 to 2018-06-28" in loaddemo()
     assert not demo.wanted()
     assert set(demo.symbols()) == set(Product.objects.values_list("exchangesymbol", flat=True))
-    assert all(product.synthetic and product.active for product in Product.objects.all())
+    assert all(product.is_synthetic and product.active for product in Product.objects.all())
     assert all("Synthetic" in product.description for product in Product.objects.all())
     for product in Product.objects.all():
         product.full_clean()
@@ -99,5 +99,5 @@ def test_beside_real_products_it_is_not_wanted_by_itself(at, make_product):
     make_product("CL")
     assert not demo.wanted()
     loaddemo()
-    assert Product.objects.filter(synthetic=True).count() == len(demo.symbols())
-    assert not Product.objects.get(exchangesymbol="CL").synthetic
+    assert Product.objects.filter(data_kind="synthetic").count() == len(demo.symbols())
+    assert not Product.objects.get(exchangesymbol="CL").is_synthetic

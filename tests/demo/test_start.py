@@ -146,7 +146,7 @@ def test_series_that_fail_are_told_and_do_not_keep_it_from_serving(prepare, monk
 
 def test_a_demonstration_that_cannot_be_loaded_is_told_and_does_not_keep_it_from_serving(prepare):
     prepare(THURSDAY)
-    Product.objects.filter(exchangesymbol="XCL").update(synthetic=False)
+    Product.objects.filter(exchangesymbol="XCL").update(data_kind="quoted")
     out = prepare(THURSDAY + dt.timedelta(days=1))
     assert "The demonstration is not brought up to date: XCL: a product of this name is there" in out
     assert out.splitlines()[-1].startswith("Ready")

@@ -38,7 +38,7 @@ def only(report):
 def test_first_import(load):
     report = load(activate=True)
     product = Product.objects.get()
-    assert (product.exchangesymbol, product.active, product.synthetic) == ("ES", True, False)
+    assert (product.exchangesymbol, product.active, product.data_kind) == ("ES", True, "quoted")
     assert product.rollover_months == [3, 6, 9, 12]
     assert product.option_codes == ["^EW$", "^$"]
     assert product.decision_time == dt.time(14, 45)

@@ -79,7 +79,7 @@ def test_a_change_over_several_sessions_names_its_span(viewer, contfut, sessions
 
 
 def test_synthetic_products_are_labelled(viewer, make_product):
-    make_series(make_product("DEMO", synthetic=True))
+    make_series(make_product("DEMO", data_kind="synthetic"))
     make_series(make_product("ES"))
     labelled = '//span[contains(@class, "synthetic")]'
     assert texts(viewer.get("/").text, f"//tr[@class='group'][.{labelled}]//a") == ["DEMO"]
@@ -110,7 +110,7 @@ def names(client, query: str = "") -> list[str]:
 def markets(make_product):
     """Three products with one series each: values 158.5, 128.5 and none."""
     make_series(make_product("ES", description="E-mini S&P 500"), "Spread", points=40)
-    make_series(make_product("CL", description="Crude oil", synthetic=True), "Collar", points=20)
+    make_series(make_product("CL", description="Crude oil", data_kind="synthetic"), "Collar", points=20)
     make_series(make_product("GC", description="Gold"), "Future", points=0)
     Series.objects.exclude(name__in=["ES_Spread", "CL_Collar", "GC_Future"]).delete()
 

@@ -34,7 +34,7 @@ def modules(child_env):
 
 
 def test_a_plan_imports_no_pages_and_no_slow_packages(es, contfut, modules):
-    Product.objects.update(synthetic=True)  # whether a feed is late takes the exchange's calendar
+    Product.objects.update(data_kind="synthetic")  # whether a feed is late takes the exchange's calendar
     call_command("runexo", "ES", "-B", str(START))
     imported, out = modules(RUN_COMMAND, "runexo", "--dry-run")
     assert "ES_ContFut" in out

@@ -160,7 +160,7 @@ def test_every_series_equals_the_source_that_its_lineage_names(
 ):
     product = make_product("CL")
     bars("CL", DAYS[:100])
-    type(es).objects.update(synthetic=True)  # nobody feeds it, so that it is not late
+    type(es).objects.update(data_kind="synthetic")  # nobody feeds it, so that it is not late
     desk = make_desk(pause=0.001)
     office = Office(client, root, desk, start_process)
     assert office.api(start=str(START)) == 201

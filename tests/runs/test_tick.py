@@ -232,7 +232,7 @@ def test_data_that_ended_thirty_days_before_the_expected_session_is_a_feed(fed, 
 
 
 def test_made_up_data_is_computed_and_never_late(fed, tick):
-    fed.synthetic = True
+    fed.data_kind = "synthetic"
     fed.save()
     tick(DECISION + 60 * MINUTE)
     assert delays() == []

@@ -353,7 +353,7 @@ def test_a_bar_has_a_quarter_of_an_hour_before_its_series_are_late(world):
 
 
 def test_nobody_feeds_synthetic_data(world):
-    world.set(world.es, synthetic=True)
+    world.set(world.es, data_kind="synthetic")
     world.computed()
     assert assessed(at(DAYS[110])).state == "fresh"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.core.management.base import CommandError, CommandParser
 
 from exo_registry.formats import csv_text
+from exo_registry.models import Product
 from exo_registry.series import frames
 
 from .. import arguments
@@ -29,6 +30,8 @@ class Command(BaseCommand):
     def handle(self, **options) -> None:
         series = arguments.one_series(options["series"])
         frame = frames.trades_frame(series) if options["trades"] else frames.points_frame(series)
+        if (kind := series.product.data_kind) != Product.DataKind.QUOTED:
+            self.stderr.write(f"note: {series} is computed from {kind} market data.")
         if options["output"] is None:
             self.stdout.write("".join(csv_text.frame_lines(frame)), ending="")
             return
