@@ -16,6 +16,7 @@ from .products import ProductChange, read_instruments
 from .records import Rows, check_bars, check_rates, contract_rows, rate_rows
 from .references import Parents, read_contracts, read_options
 from .store import Snapshot
+from .unused import note_unused
 from .upsert import OWNER, TableChange
 from .volatilities import check_vols
 
@@ -39,6 +40,10 @@ class Work:
         """Whether the table may be in the pack but could not be used."""
         has_problem = any(problem.file.split(".")[0] == table for problem in self.problems)
         return table not in self.frames and (table in self.pack.tables or has_problem)
+
+    def parents(self, table: str) -> Parents:
+        """What the records of a table hang on."""
+        return self.options if OWNER[table] == "optionname" else self.contracts
 
     def knows_all_products(self) -> bool:
         """Whether a symbol that is not in `products` is one that neither the pack nor the database has."""
@@ -71,10 +76,12 @@ def check(work: Work, snapshot: Snapshot) -> dict[str, Rows]:
         if table not in frames:
             continue
         _check_values(work, table, snapshot)
-        owners = work.options if table == "options_data" else work.contracts
+        owners = work.parents(table)
         records[table] = contract_rows(frames[table], OWNER[table], owners, zones, problems, warnings)
         warn_of_outliers(table, frames[table], records[table], owners, snapshot, warnings)
-    work.symbols = _symbols(work, records)
+    symbols = {table: _symbols_of(work.parents(table), rows.owner) for table, rows in records.items()}
+    note_unused(frames, symbols, work.notes)
+    work.symbols = _symbols(work, symbols)
     if "riskfreerate" in frames:
         check_rates(frames["riskfreerate"], problems)
         _leave_out_blank_names(frames["riskfreerate"])
@@ -103,8 +110,8 @@ def _check_values(work: Work, table: str, snapshot: Snapshot) -> None:
         check_vols(frame, work.options, models, problems, work.warnings)
 
 
-def _symbols(work: Work, records: Mapping[str, Rows]) -> list[str]:
-    """The products that a pack is about, in any of its tables."""
+def _symbols(work: Work, of_records: Mapping[str, list[str]]) -> list[str]:
+    """The products that a pack is about, in any of its tables. of_records: those of its tables of records."""
     symbols: set[str | None] = set()
     for table in ("instruments", "contracts", "riskfreerate"):
         if table in work.frames and "exchangesymbol" in work.frames[table]:
@@ -112,8 +119,7 @@ def _symbols(work: Work, records: Mapping[str, Rows]) -> list[str]:
     if "options" in work.frames:
         owner = work.frames["options"]["contractname"].match(work.contracts.names)
         symbols.update(_symbols_of(work.contracts, owner))
-    for table, rows in records.items():
-        symbols.update(_symbols_of(work.options if table == "options_data" else work.contracts, rows.owner))
+    symbols.update(*of_records.values())
     return sorted(symbol for symbol in symbols if symbol in work.products)
 
 
