@@ -16,6 +16,8 @@ from import_export.forms import ExportForm
 
 from exo_registry import definitions as registry
 from exo_registry.definitions.registry_entries import PRODUCT_KEYS
+from exo_registry.market.store import Snapshot
+from exo_registry.market.volatilities import IMPORT_AGAIN, change_of_unit
 from exo_registry.models import Product, Revision, Run, Series
 
 from .backfill import BackfillMixin
@@ -120,6 +122,14 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
         ("Rolling", {"fields": ("rollover_months", "days_before_expiration", "option_codes")}),
         ("Limits and costs", {"fields": (("futures_limit", "strikes_limit"), ("cost_future", "cost_option"))}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "pricing_model" in form.changed_data:
+            symbol, before = obj.exchangesymbol, form.initial["pricing_model"]
+            if message := change_of_unit(symbol, before, obj.pricing_model, Snapshot.of(symbol)):
+                text = f"{message[:1].upper()}{message[1:]}. {IMPORT_AGAIN}."
+                self.message_user(request, text, messages.WARNING)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         last = Run.objects.filter(steps__product=OuterRef("pk")).order_by("-pk").values("pk")[:1]

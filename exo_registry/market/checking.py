@@ -18,7 +18,7 @@ from .references import Parents, read_contracts, read_options
 from .store import Snapshot
 from .unused import note_unused
 from .upsert import OWNER, TableChange
-from .volatilities import check_vols
+from .volatilities import check_vols, warn_of_units
 
 
 @dataclass
@@ -63,6 +63,7 @@ def check(work: Work, snapshot: Snapshot) -> dict[str, Rows]:
     """Every check there is; returns the rows of each table of records."""
     frames, problems, warnings = work.frames, work.problems, work.warnings
     work.products = read_instruments(frames.get("instruments"), problems)
+    warn_of_units(frames.get("instruments"), work.products, snapshot, warnings)
     all_products = work.knows_all_products()
     work.contracts = read_contracts(
         frames.get("contracts"), work.broken("contracts"), work.products, all_products, snapshot, problems

@@ -6,15 +6,43 @@ import numpy as np
 import pyarrow as pa
 
 from algorithms.engine.pricing import BACHELIER
+from exo_registry.models import Product
 
 from .bounds import LEAVE_OUT, check_above_zero, check_not_negative
 from .parse import Frame
 from .problems import Problems
+from .products import ProductChange
 from .references import Parents
+from .store import Snapshot
 
 PERCENTAGE_VOL = 5.0  # a fraction a year above it is a percentage
 LARGEST_NORMAL_VOL = 1e6  # points a year
+UNITS = {False: "fractions", True: "points a year"}
+IMPORT_AGAIN = "Import all of its options_data in that unit"
 FRACTION_VOL = 0.002  # of the strike: a volatility in points a year below it is probably a fraction
+
+
+def change_of_unit(symbol: str, before: str, after: str, snapshot: Snapshot) -> str:
+    """What is wrong with a product's stored volatilities after a change of its pricing model; empty if nothing is."""
+    stored = {partition[0] for _, partition, _ in snapshot.files("options_data")}
+    if symbol not in stored or (before == BACHELIER) == (after == BACHELIER):
+        return ""
+    old, new = UNITS[before == BACHELIER], UNITS[after == BACHELIER]
+    return f"the volatilities of {symbol} in the store are {old}, and {after} takes {new}"
+
+
+def warn_of_units(
+    frame: Frame | None, products: Mapping[str, ProductChange], snapshot: Snapshot, warnings: Problems
+) -> None:
+    """Names the products whose pricing model an import changes, so that their stored volatilities have another unit."""
+    changed = [c.product for c in products.values() if "pricing_model" in c.changed and not c.created]
+    if frame is None or not changed:
+        return
+    before = Product.objects.in_bulk([product.pk for product in changed])
+    for product in changed:
+        model = before[product.pk].pricing_model
+        if message := change_of_unit(product.exchangesymbol, model, product.pricing_model, snapshot):
+            warnings.file(frame.source.place, message, IMPORT_AGAIN, column="pricing_model")
 
 
 def check_vols(

@@ -177,6 +177,7 @@ def random_market(
 
 
 def _random_chain(draft: Draft, rng, name: str, expiry: dt.date, dates, holes: float, strikes: int, code: str) -> None:
+    unit = 100.0 if draft.rules.pricing_model == "bachelier" else 1.0  # points, where prices are about 100
     for strike in range(100 - 3 * strikes, 101 + 3 * strikes, 3):
         for right in "CP":
             option = f"{right}{code}.{name}.{strike}"
@@ -186,7 +187,7 @@ def _random_chain(draft: Draft, rng, name: str, expiry: dt.date, dates, holes: f
             begin = int(rng.integers(0, 20)) if rng.random() < 2 * holes else 0
             for date in [dates[0] - dt.timedelta(days=2), *dates][begin:]:
                 if date <= expiry and rng.random() < 0.5:
-                    draft.vol(option, date, round(float(rng.uniform(0.1, 0.5)), 4))
+                    draft.vol(option, date, round(unit * float(rng.uniform(0.1, 0.5)), 4))
 
 
 def random_markets(**fixed: object) -> st.SearchStrategy[Market]:
@@ -194,7 +195,7 @@ def random_markets(**fixed: object) -> st.SearchStrategy[Market]:
     drawn = {
         "seed": st.integers(0, 2**32 - 1),
         "sessions": st.integers(2, 60),
-        "model": st.sampled_from(["black76", "black_scholes"]),
+        "model": st.sampled_from(["black76", "black_scholes", "bachelier"]),
         "holes": st.sampled_from([0.0, 0.02, 0.1, 0.3]),
         "days_before_expiration": st.integers(0, 6),
         "option_codes": st.sampled_from([(), ("^$",), ("W",), ("^$", "^W$")]),

@@ -30,6 +30,21 @@ def test_times_without_an_offset_are_on_the_clock_of_the_product(folder):
     assert Market.from_pack(folder, "ES").quote(0, 0)[0] == 4790
 
 
+@pytest.mark.parametrize(("model", "dividend"), [("bachelier", 0.0), ("black_scholes", 0.02)])
+def test_the_pricing_model_and_its_dividend_yield_are_read(folder, model, dividend):
+    (folder / "instruments.csv").write_text(
+        INSTRUMENTS.replace("\n", ",pricing_model,dividend_yield\n", 1).replace("14:45", f"14:45,{model},{dividend}")
+    )
+    rules = Market.from_pack(folder, "ES").rules
+    assert (rules.pricing_model, rules.dividend_yield) == (model, dividend)
+
+
+@pytest.mark.parametrize("close", ["-37.63", "0"])
+def test_prices_may_be_zero_or_negative(folder, close):
+    (folder / "contracts_bars.csv").write_text(BARS.replace("4750", close))
+    assert Market.from_pack(folder, "ES").quote(0, 1)[0] == float(close)
+
+
 @pytest.mark.parametrize(
     ("table", "text", "message"),
     [
@@ -40,6 +55,16 @@ def test_times_without_an_offset_are_on_the_clock_of_the_product(folder):
         ("contracts_bars", BARS.replace("01-03", "01-03 10:00"), "contracts_bars.csv, column datetime: holds both"),
         ("contracts", CONTRACTS.replace("2024-03-15", "soon"), "contracts.csv, column expirationdate"),
         ("instruments", INSTRUMENTS.replace("0.25", "0"), "instruments.csv, column ticksize: 0 is not above zero"),
+        (
+            "instruments",
+            INSTRUMENTS.replace("\n", ",pricing_model\n", 1).replace("14:45", "14:45,binomial"),
+            "column pricing_model: binomial is none of black76, black_scholes, bachelier",
+        ),
+        (
+            "instruments",
+            INSTRUMENTS.replace("\n", ",dividend_yield\n", 1).replace("14:45", "14:45,0.02"),
+            "column dividend_yield: black76 has none",
+        ),
         ("instruments", INSTRUMENTS.replace("ES", "CL"), "instruments.csv, column exchangesymbol: ES is in 0 rows"),
     ],
 )

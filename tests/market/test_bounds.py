@@ -1,9 +1,11 @@
 """The largest and smallest values that market data may have, and one beyond them."""
 
 import pytest
+from django.urls import reverse
 
 from exo_registry.api import market as api_market
 from exo_registry.market import PackErrors, import_pack
+from exo_registry.models import Product
 
 from .packs import changed, small_pack, write_pack
 from .test_bars_api import bar, feed, key, market, post
@@ -52,6 +54,27 @@ def test_volatilities_in_points(db, tmp_path, vol, problem, warning):
         lines = import_pack(folder).warning_lines
         assert len(lines) == bool(warning)
         assert all(warning in line for line in lines)
+
+
+def test_another_pricing_model_may_make_the_stored_volatilities_wrong(db, tmp_path, admin_client):
+    import_pack(write_pack(tmp_path / "one", small_pack()))
+    warning = (
+        "the volatilities of ES in the store are fractions, and bachelier takes points a year. "
+        "Import all of its options_data in that unit."
+    )
+    instruments = {"instruments": changed(small_pack(), "instruments", 0, pricing_model="bachelier")["instruments"]}
+    report = import_pack(write_pack(tmp_path / "two", instruments))
+    assert report.warning_lines == [f"instruments.csv, pricing_model: {warning}"]
+    assert import_pack(write_pack(tmp_path / "two", instruments)).warning_lines == []
+    product = Product.objects.get()
+    values = {"pricing_model": "black76", "rollover_months": [3, 6], "option_codes": ""}
+    names = ("currency", "ticksize", "tickvalue", "timezone", "decision_time", "execution_time", "calendar")
+    limits = ("days_before_expiration", "futures_limit", "strikes_limit", "cost_future", "cost_option")
+    values |= {name: getattr(product, name) for name in (*names, *limits)}
+    address = reverse("admin:exo_registry_product_change", args=[product.pk])
+    page = admin_client.post(address, values, follow=True)
+    messages = [str(message) for message in page.context["messages"]]
+    assert any(text.startswith("The volatilities of ES in the store are points a year, and") for text in messages)
 
 
 def test_bars_of_one_request(market, post, monkeypatch):

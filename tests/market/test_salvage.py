@@ -26,11 +26,11 @@ def bars(*closes: object, day: str = "2020-03-05") -> dict[str, pa.Table]:
 
 
 def test_good_rows_are_imported_and_bad_ones_named(market):
-    report, refused = import_valid_rows(bars(3000, "high", 3001, -1, 3002), source="feed")
+    report, refused = import_valid_rows(bars(3000, "high", 3001, -1e10, 3002), source="feed")
     assert report.products[0].added == {"contracts_bars": 3}
     assert sorted(refused["contracts_bars"]) == [1, 3]
     (problem,) = refused["contracts_bars"][3]
-    assert (problem.column, problem.value) == ("close", "-1")
+    assert (problem.column, problem.value) == ("close", "-10000000000.0")
 
 
 def test_many_bad_rows_are_each_named_by_their_own_place(market):
