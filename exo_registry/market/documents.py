@@ -4,12 +4,9 @@ import datetime as dt
 import json
 from collections.abc import Callable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from bson import Decimal128, ObjectId
-
-from algorithms.engine.bar_times import dates_and_strays
 
 from .columns import WrongType, joined
 from .schema import HOLDS, RECORD, REFUSED, Column
@@ -149,33 +146,9 @@ def chunked(arrays: list[pa.Array]) -> pa.ChunkedArray:
     return pa.chunked_array(arrays, None if arrays else pa.string())
 
 
-def is_midnight(stamps: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.equal(stamps, pc.floor_temporal(stamps, unit="day"))
-
-
-def bars_of_both_kinds(
-    contracts: pa.ChunkedArray, stamps: pa.ChunkedArray, known: set[str]
-) -> tuple[set[str], np.ndarray]:
-    """(intraday, stray): the contracts with intraday bars, and the rows with a time where most have dates.
-
-    known: contracts that are intraday for sure.
-    """
-    midnight = is_midnight(stamps).fill_null(False).to_numpy()
-    whole = pc.equal(stamps, pc.floor_temporal(stamps, unit="second")).fill_null(False).to_numpy()
-    names = contracts.combine_chunks().dictionary_encode()
-    codes = names.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    sure = pc.is_in(names.dictionary, value_set=pa.array(sorted(known), pa.string())).to_numpy(zero_copy_only=False)
-    timed = whole & ~midnight
-    _, strays = dates_and_strays(codes, midnight, timed, sure)
-    times = np.unique(codes[timed & ~strays & (codes >= 0)])
-    return set(names.dictionary.take(pa.array(times)).to_pylist()), strays
-
-
-def date_texts(stamps: pa.ChunkedArray, given: pa.ChunkedArray, intraday: pa.ChunkedArray | None) -> pa.ChunkedArray:
-    """Dates and times as a pack has them. intraday: rows whose midnights are times."""
-    dated = is_midnight(stamps)
-    if intraday is not None:
-        dated = pc.and_(dated, pc.invert(intraday))
+def date_texts(stamps: pa.ChunkedArray, given: pa.ChunkedArray, *, has_times: bool) -> pa.ChunkedArray:
+    """Dates and times as a pack has them. has_times: the column may have times, and a midnight is written as one."""
+    dated = pc.and_(pc.equal(stamps, pc.floor_temporal(stamps, unit="day")), not has_times)
     whole = pc.equal(stamps, pc.floor_temporal(stamps, unit="second"))
     seconds = pc.floor_temporal(stamps, unit="second").cast(pa.timestamp("s"))
     times = pc.strftime(seconds, format="%Y-%m-%dT%H:%M:%S+00:00")
@@ -183,16 +156,6 @@ def date_texts(stamps: pa.ChunkedArray, given: pa.ChunkedArray, intraday: pa.Chu
     exact = pc.strftime(stamps, format="%Y-%m-%dT%H:%M:%S+00:00")
     texts = pc.if_else(dated, pc.strftime(seconds, format="%Y-%m-%d"), pc.if_else(whole, times, exact))
     return pc.coalesce(given, texts)
-
-
-def with_message(notes: pa.ChunkedArray, rows: np.ndarray, field: str, message: str) -> pa.ChunkedArray:
-    """The column REFUSED with a message on a field of some rows."""
-    if not rows.any():
-        return notes
-    listed = notes.to_pylist()
-    for row in np.flatnonzero(rows).tolist():
-        listed[row] = json.dumps(json.loads(listed[row] or "{}") | {field: message})
-    return pa.chunked_array([pa.array(listed, pa.string())])
 
 
 def without_repeats(table: pa.Table) -> pa.Table:

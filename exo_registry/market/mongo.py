@@ -1,9 +1,8 @@
 """Reads market data from the desk's MongoDB: one collection a table, named and with fields as in a market pack.
 
 Nothing is ever written to it. What is read goes through `import_tables`, so the checks and reports are those of a pack.
-Times in MongoDB are UTC. A date is stored as its midnight: a contract whose bars are all at midnight has daily bars;
-one with other times has intraday bars, and its midnights are times like others. Where most bars of a contract are at
-midnight and some are not, those that are not are refused: no reading of both is sure to be right.
+Times in MongoDB are UTC. A date is stored as its midnight; which midnights of bars are dates, `daily_bars` says, as of
+every source.
 """
 
 import datetime as dt
@@ -13,9 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
@@ -30,10 +27,9 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from algorithms.engine.bar_times import STRAY
 from exo_registry.failures import MarketDataError
 
-from .documents import Documents, bars_of_both_kinds, chunked, date_texts, with_message, without_repeats
+from .documents import Documents, chunked, date_texts, without_repeats
 from .schema import PACK, RECORD, REFUSED, Column
 
 BATCH = 20_000  # documents held as Python objects at a time
@@ -92,7 +88,6 @@ class MongoMarket:
     def __post_init__(self) -> None:
         self.place = shown(self.uri)
         self._positions: dict[str, _Position] = {name: _Position() for name in PACK}
-        self._intraday: set[str] = set()
         name = self.place.partition("://")[2].partition("/")[2].strip("/")
         if not name:
             raise MongoError(f"{self.place} names no database; write {self.place.rstrip('/')}/DATABASE")
@@ -187,24 +182,13 @@ class MongoMarket:
                     pa.chunked_array([chunk.stamps[column][part] for chunk in chunks], kind_)
                     for part, kind_ in enumerate((pa.timestamp("us"), pa.string()))
                 )
-                intraday = None
-                if kind.kind == "moment":
-                    intraday, stray = self._find_intraday(columns["contractname"], stamps)
-                    columns[REFUSED] = with_message(columns[REFUSED], stray, column, STRAY)
-                    stamps = pc.if_else(pa.array(stray), None, stamps)
-                columns[column] = date_texts(stamps, texts, intraday)
+                columns[column] = date_texts(stamps, texts, has_times=kind.kind == "moment")
         # A field that no document has is a column that is not there; one that was refused is.
         refused = {field for note in columns[REFUSED].drop_null().to_pylist() for field in json.loads(note)}
         present = {
             column: values for column, values in columns.items() if values.null_count < len(values) or column in refused
         }
         return without_repeats(pa.table(present))
-
-    def _find_intraday(self, contracts: pa.ChunkedArray, stamps: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
-        """Which rows belong to a contract with intraday bars, now or in an earlier read; which have a stray time."""
-        intraday, stray = bars_of_both_kinds(contracts, stamps, self._intraday)
-        self._intraday.update(intraday)
-        return pc.is_in(contracts, value_set=pa.array(sorted(self._intraday), pa.string())), stray
 
     def _guarded(self, read: Callable[[], Answer]) -> Answer:
         """What `read` gives; its errors as MongoError."""

@@ -162,3 +162,16 @@ def test_the_rule_bar_by_bar():
     dates, strays = dates_and_strays(contracts, midnight, ~midnight, known)
     assert not dates[:3].any()
     assert not strays.any()
+
+
+def test_a_database_read_in_part_is_understood_by_what_the_store_has(db, mongo):
+    """`--since` may leave nothing of an intraday contract but a midnight."""
+    from django.core.management import call_command
+
+    mongo.fill(terms("ESM24"))
+    times = ("2024-03-04T20:45:00", "2024-03-06T00:00:00")
+    mongo.data.contracts_bars.insert_many([document(time, 5000.0 + n, "ESM24") for n, time in enumerate(times)])
+    call_command("importmarket", mongo.uri, verbosity=0)
+    before = stored()
+    call_command("importmarket", mongo.uri, since=dt.date(2024, 3, 6), verbosity=0)
+    assert stored() == before == [(dt.date(2024, 3, 4), 5000.0), (dt.date(2024, 3, 5), 5000.0)]

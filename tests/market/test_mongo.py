@@ -236,7 +236,11 @@ REFUSED = {
         {"datetime": Timestamp(1, 1)},
         "datetime: holds a BSON Timestamp, not dates",
     ),
-    "the year 9999": ("contracts_bars", {"datetime": dt.datetime(9999, 12, 31)}, "datetime = '9999-12-31': is neither"),
+    "the year 9999": (
+        "contracts_bars",
+        {"datetime": dt.datetime(9999, 12, 31)},
+        "datetime = '9999-12-31T00:00:00+00:00': is neither",
+    ),
     "a list for a name": ("contracts_bars", {"contractname": ["F.ESH20"]}, "contractname: holds a list, not text"),
     "a fraction for a name": ("contracts_bars", {"contractname": 1.5}, "contractname: holds the number 1.5, not text"),
     "bytes": ("instruments", {"description": b"\xff\xfe"}, "description: holds bytes that are not UTF-8, not text"),
