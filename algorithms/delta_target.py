@@ -67,8 +67,9 @@ class DeltaTarget(Algorithm[DeltaTargetParameters]):
         return left is not None and left == self._active(session)
 
     def _active(self, session: Session) -> list[object]:
-        """What the legs are chosen from now: the future and, if one of them is an option, the chain's expiry."""
+        """What the legs are chosen from now: the future and, if one is an option, the chain's expiry and code."""
         name = None if session.future is None else session.market.names[session.future]
-        if session.chain is None or not any(leg.is_option for leg in self.parameters.legs):
-            return [name, None]
-        return [name, session.chain.chain.expiry]
+        # A chain has no price while its future has none, which is no matter to legs without options.
+        if not any(leg.is_option for leg in self.parameters.legs) or session.chain is None:
+            return [name, None, None]
+        return [name, session.chain.chain.expiry, session.chain.chain.code]

@@ -94,6 +94,14 @@ def test_a_future_alone_waits_for_another_future():
     ]
 
 
+def test_a_future_alone_is_closed_although_the_one_to_wait_for_has_no_price():
+    """From Wednesday on F2 is the active future, since F1 has no chain left, and it is not quoted yet."""
+    draft = Draft().future("F1", "2020-02-21").bars("F1", dict.fromkeys(DAYS[:4], 100)).future("F2", "2020-06-19")
+    draft.chain("F1", "2020-01-10", [100]).chain("F2", "2020-02-21", [100])
+    algorithm = target(future(2), max_days=1, reopen="next_roll")
+    assert trades(algorithm, draft.market()) == [(0, "F1", 2, "open"), (2, "F1", -2, "close")]
+
+
 def test_rolled_before_expiry():
     draft = Draft().future("F1", "2020-01-10").future("F2", "2020-02-21")
     for name in ("F1", "F2"):
