@@ -253,6 +253,7 @@ class Position(BaseModel):
 
     series: str
     currency: str
+    data_kind: DataKind
     date: dt.date
     price: float | None
     days_to_expiry: int | None

@@ -34,13 +34,14 @@ class WhatIfError(ValueError):
 class CurrentPosition:
     """What a series holds after its last point, valued at that session.
 
-    date: of the last point; later sessions that are gaps have changed nothing. snapshot: the lines held, none when
-    flat. now, after: valued as it is, and after `what_if`. payoff: the two curves; break_evens, extremes: at the
-    first expiry. realised, costs: of the series so far, in `currency`, as are all amounts.
+    data_kind: of the product's market data. date: of the last point; later sessions that are gaps have changed nothing.
+    snapshot: the lines held, none when flat. now, after: valued as it is, and after `what_if`. payoff: the two curves;
+    break_evens, extremes: at the first expiry. realised, costs: of the series so far, in `currency`, as all amounts.
     """
 
     series: str
     currency: str
+    data_kind: str
     date: dt.date
     snapshot: Snapshot
     what_if: WhatIf
@@ -73,6 +74,7 @@ class CurrentPosition:
         return {
             "series": self.series,
             "currency": self.currency,
+            "data_kind": self.data_kind,
             "date": self.date.isoformat(),
             "price": self.snapshot.price,
             "days_to_expiry": self.snapshot.days_to_expiry,
@@ -114,6 +116,7 @@ def current(series: Series, what_if: WhatIf = NOTHING_CHANGES) -> CurrentPositio
     return CurrentPosition(
         series=series.name,
         currency=product.currency,
+        data_kind=product.data_kind,
         date=date,
         snapshot=snapshot,
         what_if=what_if,

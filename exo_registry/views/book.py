@@ -38,7 +38,7 @@ ORDERS: dict[str, Expression | F] = {
     "delta": F("last_delta"),
     "session": F("last_date"),
 }
-COLUMNS = ("Series", "Definition", "Value", "Day change", "Change sessions", "Delta", "Last session", "State")
+COLUMNS = ("Series", "Definition", "Value", "Day change", "Change sessions", "Delta", "Last session", "State", "Data")
 
 
 class Filter(forms.Form):
@@ -255,4 +255,5 @@ def book_csv(request: HttpRequest) -> StreamingHttpResponse:
 def _record(row: SeriesRow) -> list[object]:
     series = row.series
     values = [series.last_exo, series.day_change, series.change_sessions, series.last_delta, series.last_date]
-    return [series.name, series.definition.name, *("" if value is None else value for value in values), row.state]
+    filled = ("" if value is None else value for value in values)
+    return [series.name, series.definition.name, *filled, row.state, series.product.data_kind]

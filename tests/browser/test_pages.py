@@ -114,7 +114,7 @@ def test_the_book_goes_to_csv(log_in, vera, series):
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     header, row = download.value.path().read_text().splitlines()
-    assert header == "Series,Definition,Value,Day change,Change sessions,Delta,Last session,State"
+    assert header == "Series,Definition,Value,Day change,Change sessions,Delta,Last session,State,Data"
     assert row.startswith("ES_ContFut,ContFut,3998.5,1.5,1,0.5,2029-12-")
 
 

@@ -190,8 +190,9 @@ def test_the_file_has_every_row_that_matches_in_its_order(viewer, markets, small
         "Delta",
         "Last session",
         "State",
+        "Data",
     ]
     assert [row[0] for row in rows] == ["ES_Spread", "CL_Collar", "GC_Future"]
     assert rows[0][1:6] == ["Spread", "158.5", "1.5", "1", "0.5"]
-    assert rows[2] == ["GC_Future", "Future", "", "", "", "", "", "never run"]
+    assert rows[2] == ["GC_Future", "Future", "", "", "", "", "", "never run", "quoted"]
     assert len(viewer.get("/book.csv?q=gold").getvalue().splitlines()) == 2

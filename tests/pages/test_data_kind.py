@@ -1,5 +1,6 @@
 """Series on modelled or synthetic market data are labelled wherever they show."""
 
+import csv
 import io
 from unittest import mock
 
@@ -14,6 +15,7 @@ from tests.html import columns, texts
 from tests.market.packs import changed, small_pack, write_pack
 
 from .builders import make_series
+from .test_position import COLLAR, hold
 
 PLACES = {
     "book": "/",
@@ -43,6 +45,17 @@ def test_pages_label_what_is_not_quoted(viewer, series, place):
     assert "modelled" in labels()[0].lower()
     Product.objects.update(data_kind="quoted")
     assert labels() == []
+
+
+def test_the_book_as_csv_has_a_column_of_it(viewer, series):
+    (row,) = csv.DictReader(viewer.get("/book.csv").getvalue().decode().splitlines())
+    assert row["Data"] == "modelled"
+
+
+def test_the_position_in_the_api_has_it(viewer, tmp_path, make_definition):
+    tables = changed(small_pack(), "instruments", 0, data_kind="modelled")
+    hold(tmp_path, make_definition, "Cover", COLLAR["legs"], tables)
+    assert viewer.get("/api/v1/series/ES_Cover/position").json()["data_kind"] == "modelled"
 
 
 def test_the_book_finds_them(viewer, series, make_product):
