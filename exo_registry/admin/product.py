@@ -16,8 +16,7 @@ from import_export.forms import ExportForm
 
 from exo_registry import definitions as registry
 from exo_registry.definitions.registry_entries import PRODUCT_KEYS
-from exo_registry.market.store import Snapshot
-from exo_registry.market.volatilities import IMPORT_AGAIN, change_of_unit
+from exo_registry.market import other_unit
 from exo_registry.models import Product, Revision, Run, Series
 
 from .backfill import BackfillMixin
@@ -125,11 +124,9 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
 
     def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "pricing_model" in form.changed_data:
-            symbol, before = obj.exchangesymbol, form.initial["pricing_model"]
-            if message := change_of_unit(symbol, before, obj.pricing_model, Snapshot.of(symbol)):
-                text = f"{message[:1].upper()}{message[1:]}. {IMPORT_AGAIN}."
-                self.message_user(request, text, messages.WARNING)
+        has_other_model = change and "pricing_model" in form.changed_data
+        if has_other_model and (message := other_unit(obj, form.initial["pricing_model"])):
+            self.message_user(request, message, messages.WARNING)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         last = Run.objects.filter(steps__product=OuterRef("pk")).order_by("-pk").values("pk")[:1]

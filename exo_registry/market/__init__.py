@@ -3,6 +3,7 @@
 Reading:   load_market, load_futures, rules, sessions, last_bar, coverage
 Importing: import_pack (a folder), import_tables (Arrow tables from any other source)
 Exporting: export_pack
+Checking:  other_unit
 """
 
 from exo_registry.failures import MarketDataError, MarketStoreError
@@ -12,6 +13,7 @@ from .export import export_pack
 from .importing import ImportReport, ProductReport, import_pack, import_tables
 from .load import last_bar, load_futures, load_market, rules, sessions
 from .problems import PackErrors, Problem
+from .volatilities import other_unit
 
 __all__ = [
     "ImportReport",
@@ -27,6 +29,7 @@ __all__ = [
     "last_bar",
     "load_futures",
     "load_market",
+    "other_unit",
     "rules",
     "sessions",
 ]

@@ -22,7 +22,15 @@ IMPORT_AGAIN = "Import all of its options_data in that unit"
 FRACTION_VOL = 0.002  # of the strike: a volatility in points a year below it is probably a fraction
 
 
-def change_of_unit(symbol: str, before: str, after: str, snapshot: Snapshot) -> str:
+def other_unit(product: Product, before: str) -> str:
+    """What is wrong, with the remedy, if stored volatilities are not in the unit of the product's pricing model, which
+    was `before`; empty if they are."""
+    symbol = product.exchangesymbol
+    message = _change_of_unit(symbol, before, product.pricing_model, Snapshot.of(symbol))
+    return f"{message[:1].upper()}{message[1:]}. {IMPORT_AGAIN}." if message else ""
+
+
+def _change_of_unit(symbol: str, before: str, after: str, snapshot: Snapshot) -> str:
     """What is wrong with a product's stored volatilities after a change of its pricing model; empty if nothing is."""
     stored = {partition[0] for _, partition, _ in snapshot.files("options_data")}
     if symbol not in stored or (before == BACHELIER) == (after == BACHELIER):
@@ -41,7 +49,7 @@ def warn_of_units(
     before = Product.objects.in_bulk([product.pk for product in changed])
     for product in changed:
         model = before[product.pk].pricing_model
-        if message := change_of_unit(product.exchangesymbol, model, product.pricing_model, snapshot):
+        if message := _change_of_unit(product.exchangesymbol, model, product.pricing_model, snapshot):
             warnings.file(frame.source.place, message, IMPORT_AGAIN, column="pricing_model")
 
 
