@@ -158,7 +158,7 @@ def cut(market, low: int, high: int) -> tuple:
     """The market of some years alone, from two months before on for the values that are known by then; the years."""
     from algorithms.engine.tables import Bars, Options, Vols, day_number
 
-    futures, bars, options, vols, rates = market.tables()
+    futures, bars, options, vols, rates, calendar = market.tables()
     first, end = (market.dates[0].replace(year=market.dates[0].year + years) for years in (low, high))
     low, high = day_number(first) - 60, day_number(end)
     listed = np.zeros(len(options.name), bool)
@@ -171,6 +171,7 @@ def cut(market, low: int, high: int) -> tuple:
         Options(*(column[listed] for column in vars(options).values())),
         Vols((np.cumsum(listed) - 1)[vols.option[known]].astype(np.int32), vols.day[known], vols.vol[known]),
         rates,
+        calendar,
     )
     return part, first, end
 

@@ -205,6 +205,7 @@ def make_product(db):
             "tickvalue": 12.5,
             "optionstrikeincrement": 5.0,
             "decision_time": dt.time(14, 45),
+            "calendar": "",
             "active": True,
         }
         product = Product.objects.create(exchangesymbol=symbol, **(terms | fields))

@@ -7,10 +7,11 @@ from .algorithm import Algorithm, Parameters, Signal
 from .errors import AlgorithmError, ChainTooShort, EngineError, Gap, PackError, QuoteMissing
 from .history import History
 from .legs import Leg, call, future, put
-from .loop import Costs, PointRow, Result, run
+from .loop import run
 from .market import Market
 from .opening import can_open, open_legs
-from .session import Session, TradeRow
+from .rows import Costs, PointRow, Result, TradeRow
+from .session import Session
 from .tables import ProductRules
 
 __all__ = [

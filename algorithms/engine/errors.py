@@ -28,5 +28,9 @@ class QuoteMissing(Gap):
     """A contract has no quote at the session."""
 
 
+class NothingActive(Gap):
+    """Futures are quoted, and the rollover rule may hold none of them."""
+
+
 class ChainTooShort(Gap):
     """No quoted strike where the strategy looks for one."""

@@ -22,8 +22,9 @@ import numpy as np
 from .algorithm import Algorithm
 from .errors import EngineError
 from .history import History
-from .loop import Costs, Result, State, run
+from .loop import run
 from .market import Market
+from .rows import Costs, Result, State
 from .tables import Bars, Rates, Vols, day_number
 from .text import describe
 
@@ -69,7 +70,7 @@ def market_until(market: Market, date: dt.date) -> Market:
 
     Contracts are all there: when they expire is known from their listing.
     """
-    futures, bars, options, vols, rates = market.tables()
+    futures, bars, options, vols, rates, calendar = market.tables()
     known_bars, known_vols, known_rates = _known(market, date)
     return Market(
         market.rules,
@@ -78,13 +79,14 @@ def market_until(market: Market, date: dt.date) -> Market:
         options,
         Vols(*(column[known_vols] for column in _columns(vols))),
         Rates(*(column[known_rates] for column in _columns(rates))),
+        calendar,
     )
 
 
 def market_with_noise_after(market: Market, date: dt.date, rng: np.random.Generator) -> Market:
     """The market with every quote not known at the decision time of `date` replaced: prices by half to double,
     volatilities by a third to triple, rates by anything from -1 % to 10 %. Sessions and contracts stay."""
-    futures, bars, options, vols, rates = market.tables()
+    futures, bars, options, vols, rates, calendar = market.tables()
     known_bars, known_vols, known_rates = _known(market, date)
 
     def scaled(values: np.ndarray, known: np.ndarray, factor: float) -> np.ndarray:
@@ -97,6 +99,7 @@ def market_with_noise_after(market: Market, date: dt.date, rng: np.random.Genera
         options,
         replace(vols, vol=scaled(vols.vol, known_vols, 3.0)),
         replace(rates, rate=np.where(known_rates, rates.rate, rng.uniform(-0.01, 0.1, len(rates.rate)))),
+        calendar,
     )
 
 
@@ -106,7 +109,7 @@ def _columns(table: Bars | Vols | Rates) -> tuple[np.ndarray, ...]:
 
 def _known(market: Market, date: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which bars, volatilities and rates were known at the decision time of a date."""
-    _, bars, _, vols, rates = market.tables()
+    _, bars, _, vols, rates, _ = market.tables()
     day, time = day_number(date), market.rules.decision_time
     decision = time.hour * 3600 + time.minute * 60 + time.second
     of_the_day = (bars.day == day) & (bars.second <= decision)
@@ -249,10 +252,7 @@ class _Series:
             make = self.reads[label]
             self._add_histories(make, market, last, histories, (*path, label))
             points = run(make(market, histories), market, first=self.first, last=last, histories=histories).points
-            histories[label] = History(
-                np.array([point.date for point in points], "datetime64[D]"),
-                np.array([point.exo for point in points], np.float64),
-            )
+            histories[label] = History.of(points, market.rules)
 
 
 def _rows(result: Result) -> Rows:
@@ -261,11 +261,11 @@ def _rows(result: Result) -> Rows:
     for point in result.points:
         rows[point.date] = {f"point {name}": value for name, value in point._asdict().items() if name != "date"}
     for trade in result.trades:
-        rows[trade.date][f"trade {trade.number}"] = tuple(trade)[2:]
+        rows.setdefault(trade.date, {})[f"trade {trade.number}"] = tuple(trade)[2:]
     for date, reason in result.gaps:
-        rows[date] = {"gap": reason}
+        rows.setdefault(date, {})["gap"] = reason
     for date, message in result.warnings:
-        rows[date].setdefault("warnings", []).append(message)
+        rows.setdefault(date, {}).setdefault("warnings", []).append(message)
     return rows
 
 

@@ -1,8 +1,11 @@
 """The session loop: a strategy's rows from its market, all at once or from where it stopped.
 
-A session, in order: (1) if a held contract is near its expiry, the whole position is closed; (2) the strategy's
-hook: `open` when flat, else `manage`; (3) the point is recorded. Trades are booked at the session's prices.
-A session that lacks data is a gap: no point, no trade, the position of the day before carries on.
+A session, in order: (1) what has expired is settled; (2) if a held contract is near its expiry, the whole position is
+closed; (3) the strategy's hook: `open` when flat, else `manage`; (4) the point is recorded. Trades are booked at the
+session's prices. A session that lacks data is a gap: no point, no trade but a settlement, and the position carries on.
+If only the hook lacks data, it is undone, and the point is recorded with a warning.
+
+Under legacy rules nothing is settled, and whatever lacks data makes the session a gap, the roll undone with the rest.
 """
 
 import datetime as dt
@@ -10,91 +13,27 @@ import math
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, ParamSpec, TypeVar
-
-import numpy as np
+from typing import Any, ParamSpec, TypeVar
 
 from . import failures, values
-from .algorithm import Algorithm, Signal
-from .errors import EngineError, Gap, QuoteMissing
+from .algorithm import Algorithm
+from .errors import EngineError, Gap, NothingActive, QuoteMissing
+from .feed import Feed
 from .history import History
 from .market import Market
 from .position import Holding, Position
-from .session import Session, TradeRow
+from .rows import Costs, PointRow, Result, State
+from .session import Session
 from .text import message
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STATE_VERSION = 1
-State = dict[str, Any]  # what the next session depends on, as JSON-able data
+STATE_VERSION = 2
 SESSIONS_BETWEEN_REPORTS = 200
 SECONDS_BETWEEN_REPORTS = 0.5
 OLDEST = 32_767  # days that `stale_days` counts to
-STATE_LIMIT = 1_000_000  # values and characters of a memory, and of a signal's state
-
-
-class PointRow(NamedTuple):
-    """A point as recorded.
-
-    Attributes:
-        date: The session.
-        exo: Profit and loss since the series began, net of costs, in the product's currency.
-        delta: Of the position, in futures.
-        is_rollover: 1 if the position was closed before expiry in the session, else 0.
-        nfutures_executed: Sum of absolute quantities of futures traded in the session.
-        nfutures_opened: Sum of absolute quantities of futures held after it.
-        noptions_executed: As for futures.
-        noptions_opened: As for futures.
-        costs: Of the session alone, in the currency.
-        stale_days: Age in calendar days of the oldest futures bar that a held contract was valued on.
-        extra: The algorithm's own columns, None if it recorded none.
-    """
-
-    date: dt.date
-    exo: float
-    delta: float
-    is_rollover: int
-    nfutures_executed: float
-    nfutures_opened: float
-    noptions_executed: float
-    noptions_opened: float
-    costs: float
-    stale_days: int
-    extra: dict[str, object] | None
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Trading costs.
-
-    Attributes:
-        future: In the currency, per future and side.
-        option: In the currency, per option and side.
-    """
-
-    future: float
-    option: float
-
-
-@dataclass
-class Result:
-    """What a run computed.
-
-    Attributes:
-        points: One a session that could be computed, ascending.
-        trades: In the order in which they were made.
-        gaps: Sessions that lack data: date and reason.
-        warnings: Remarks: date and text. A session may have several.
-        state: What the next session depends on, as JSON-able data; None if nothing was ever computed.
-    """
-
-    points: list[PointRow] = field(default_factory=list)
-    trades: list[TradeRow] = field(default_factory=list)
-    gaps: list[tuple[dt.date, str]] = field(default_factory=list)
-    warnings: list[tuple[dt.date, str]] = field(default_factory=list)
-    state: State | None = None
+STATE_LIMIT = 1_000_000  # values and characters of a memory
 
 
 def run(
@@ -145,37 +84,6 @@ def run(
     return runner.result
 
 
-class _Feed:
-    """One signal and the points that it has yet to be given; its value goes into `signal_values`."""
-
-    def __init__(
-        self, name: str, signal: Signal, history: History, read_until: str | None, signal_values: dict[str, object]
-    ):
-        self.name, self.signal, self.signal_values = name, signal, signal_values
-        signal_values[name] = signal.value
-        self.until = read_until
-        begin = 0
-        if read_until is not None:
-            begin = int(np.searchsorted(history.dates, np.datetime64(read_until), side="right"))
-        self.days: list[int] = history.dates[begin:].astype("datetime64[D]").astype(np.int64).tolist()
-        self.values: list[float] = history.values[begin:].tolist()
-        self.next = 0
-
-    def advance(self, day: int) -> None:
-        """Feed the points dated up to `day`."""
-        start = self.next
-        while self.next < len(self.days) and self.days[self.next] <= day:
-            self.signal.update(self.values[self.next])
-            self.next += 1
-        if self.next > start:
-            self.signal_values[self.name] = self.signal.value
-
-    def dump(self) -> State:
-        until = str(np.datetime64(self.days[self.next - 1], "D")) if self.next else self.until
-        state = values.plain(self.signal.dump(), f"the state of the signal {self.name}", STATE_LIMIT)
-        return {"until": until, "state": state}
-
-
 class _Runner:
     """One run in progress."""
 
@@ -191,11 +99,14 @@ class _Runner:
         self.result = Result()
         self.date: dt.date | None = None  # of the session in progress
         self.total_costs = 0.0
+        self.closed = False  # by the roll rule or by expiry, in the session in progress
         self.signal_values: dict[str, object] = {}
         self.session = Session(market, self.signal_values, self._whole(histories))
         self.feeds = self._make_feeds(histories, state)
         if state is not None:
             self._restore(state)
+        self.roll_due = bool(state and state["roll_due"])
+        self.reopening = bool(state and state["reopening"])
         self._position_changed()
 
     def _whole(self, histories: Mapping[str, History]) -> dict[str, History]:
@@ -210,7 +121,7 @@ class _Runner:
             )
         return histories[label]
 
-    def _make_feeds(self, histories: Mapping[str, History], state: State | None) -> list[_Feed]:
+    def _make_feeds(self, histories: Mapping[str, History], state: State | None) -> list[Feed]:
         feeds = []
         for name, (label, signal) in self._ask(self.algorithm.signals).items():
             until = None
@@ -218,7 +129,7 @@ class _Runner:
                 saved = state["signals"][name]
                 until = saved["until"]
                 self._ask(signal.load, saved["state"])
-            feeds.append(self._ask(_Feed, name, signal, self._given(histories, label), until, self.signal_values))
+            feeds.append(self._ask(Feed, name, signal, self._given(histories, label), until, self.signal_values))
         return feeds
 
     def _restore(self, state: State) -> None:
@@ -240,6 +151,8 @@ class _Runner:
             "session": date.isoformat(),
             "realised": session.position.realised,
             "costs": self.total_costs,
+            "roll_due": self.roll_due,
+            "reopening": self.reopening,
             "holdings": [[names[c], h.qty, h.cost, h.leg] for c, h in session.position.holdings.items()],
             "memory": self._ask(values.plain, session.memory, "session.memory", STATE_LIMIT),
             "last_trade": session.last_trade.isoformat() if session.last_trade else None,
@@ -248,38 +161,92 @@ class _Runner:
 
     def compute(self, begin: int, end: int) -> int:
         """Compute sessions from `begin` to before `end`, or as many as half a second takes; the next one to compute."""
-        session, days, result = self.session, self.market.day_list, self.result
+        session, result = self.session, self.result
         deadline = time.monotonic() + SECONDS_BETWEEN_REPORTS
         for index in range(begin, end):
             if index > begin and time.monotonic() > deadline:
                 return index
             session.start(index)
             self.date = session.date
-            memory = session.memory
-            session.memory = dict(memory)
             try:
-                for feed in self.feeds:
-                    self._ask(feed.advance, days[index])
-                if days[index] >= self.roll_day:
-                    session.close("roll")
-                    session.rolled = True
-                self._ask(self._call_hook, memory)
-                if session.trades:
-                    self._position_changed()
-                point = self._point()
+                point = self._session(index)
             except Gap as gap:
                 session.undo()
-                session.memory = memory
                 self._position_changed()
                 result.gaps.append((session.date, message(gap)))
-                continue
-            self.total_costs += point.costs
-            result.points.append(point)
+            else:
+                self.total_costs += point.costs
+                result.points.append(point)
             if session.trades:
                 result.trades.extend(session.trades)
             if session.warnings:
                 result.warnings.extend((session.date, message) for message in session.warnings)
         return end
+
+    def _session(self, index: int) -> PointRow:
+        """One session. Raises Gap if it lacks data; what was settled before stays."""
+        session, market = self.session, self.market
+        day, memory = market.day_list[index], session.memory
+        self.closed = False
+        for feed in self.feeds:
+            self._ask(feed.advance, day)
+        if not market.has_data[index]:
+            raise Gap("no market data")
+        if day >= self.settle_day:
+            self._settle(day)
+        session.rolled = self.reopening
+        if day >= self.roll_day or self.roll_due:
+            self._roll()
+        acted = self._act(memory)
+        try:
+            point = self._point()
+        except Gap:
+            session.memory = memory
+            raise
+        self.reopening = self.reopening and not acted
+        return point
+
+    def _act(self, memory: dict[str, object]) -> bool:
+        """Call the hook; whether it did what it wanted. If it lacks data it is undone, and the session has a warning.
+        Raises Gap where that makes the session a gap."""
+        session = self.session
+        session.memory = dict(memory)
+        try:
+            self._ask(self._call_hook, memory)
+        except Gap as gap:
+            session.undo()
+            session.memory = memory
+            if self.market.rules.legacy or (isinstance(gap, NothingActive) and not session.trades):
+                raise
+            hook = "manage" if session.position.holdings else "open"
+            session.warn(f"could not {hook}: {message(gap)}")
+            return False
+        if session.trades:
+            self._position_changed()
+        return True
+
+    def _settle(self, day: int) -> None:
+        """Settle what has expired; what is left is due to be rolled."""
+        session, expiries = self.session, self.market.expiries
+        for contract in [contract for contract in session.position.holdings if expiries[contract] <= day]:
+            session.settle(contract)
+        session.book()
+        self._position_changed()
+        self.roll_due = bool(session.position.holdings)
+        self.reopening = self.closed = True
+
+    def _roll(self) -> None:
+        """Close the whole position before something held expires."""
+        session = self.session
+        try:
+            session.close("roll")
+        except Gap as gap:
+            raise gap if self.market.rules.legacy else Gap(f"could not roll: {message(gap)}") from gap
+        session.rolled = self.closed = True
+        if not self.market.rules.legacy:
+            session.book()
+            self._position_changed()
+            self.roll_due, self.reopening = False, True
 
     def _ask(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """Call what runs the author's code. Whatever that raises, but for a Gap, comes out as an AlgorithmError."""
@@ -295,7 +262,11 @@ class _Runner:
     def _call_hook(self, before: dict[str, object]) -> None:
         """Let the strategy act, and check what it put into its memory, which was `before`."""
         algorithm, session = self.algorithm, self.session
-        (algorithm.manage if session.position.holdings else algorithm.open)(session)
+        if session.position.holdings:
+            algorithm.manage(session)
+        else:
+            self._require_active()
+            algorithm.open(session)
         if not isinstance(session.memory, dict):
             raise EngineError(f"session.memory is a dict, and was replaced by {type(session.memory).__name__}")
         for name, value in session.memory.items():
@@ -303,12 +274,25 @@ class _Runner:
                 checked = values.plain({name: value}, "session.memory", STATE_LIMIT)
                 session.memory[name] = checked[name]
 
+    def _require_active(self) -> None:
+        """Raise NothingActive if futures are quoted and the rollover rule may hold none of them."""
+        market, session = self.market, self.session
+        if market.rules.legacy or market.active(session.index)[0] is not None or not market.any_quoted(session.index):
+            return
+        rules = market.rules
+        raise NothingActive(
+            f"no future of {rules.symbol} may be held on {session.date}: none has more than "
+            f"{rules.days_before_expiration} days to expiry and a month among {list(rules.rollover_months)}"
+        )
+
     def _position_changed(self) -> None:
         """Work out what holds as long as the position does: who is held, when to roll, what is open."""
         market = self.market
         holdings = self.session.position.holdings
         rule = market.rules.days_before_expiration
-        self.roll_day = min((market.expiries[contract] for contract in holdings), default=1 << 40) - rule
+        nearest = min((market.expiries[contract] for contract in holdings), default=1 << 40)
+        self.roll_day = nearest - rule
+        self.settle_day = 1 << 40 if market.rules.legacy else nearest
         self.futures_open, self.options_open = self._count((c, h.qty) for c, h in holdings.items())
         self.held: list[tuple[list[float], list[float], list[int], int, float, float, float, int]] = []
         self.held_until = 0
@@ -349,7 +333,8 @@ class _Runner:
             delta += deltas[at] * qty
             if ages[at] > stale:
                 stale = ages[at]
-        exo = session.position.realised + open_value - (self.total_costs + costs)
+        gross = session.position.realised + open_value
+        exo = gross - (self.total_costs + costs)
         if not (math.isfinite(exo) and math.isfinite(delta)):
             raise EngineError(
                 f"{market.rules.symbol} on {session.date}: profit and loss or delta is not finite; "
@@ -359,16 +344,22 @@ class _Runner:
             session.date,
             exo,
             delta,
-            int(session.rolled),
+            int(self.closed),
             futures,
             self.futures_open,
             options,
             self.options_open,
             costs,
             min(stale, OLDEST),
+            gross,
             session.columns or None,
         )
 
     def _executed(self) -> tuple[float, float, float]:
+        """Quantities of futures and options traded, and the costs: those of what expired are none."""
         futures, options = self._count(self.session.traded)
-        return futures, options, futures * self.costs.future + options * self.costs.option
+        costs = futures * self.costs.future + options * self.costs.option
+        if self.session.settled:
+            settled_futures, settled_options = self._count(self.session.settled)
+            futures, options = futures + settled_futures, options + settled_options
+        return futures, options, costs

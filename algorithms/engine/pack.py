@@ -4,6 +4,8 @@ It takes a pack that is correct and refuses any other; the import into exoweb re
 """
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,14 +15,30 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from . import calendars
 from .bar_times import STRAY, dates_and_strays
 from .errors import PackError
 from .pack_schema import HOLDS, PACK
 from .pricing import MODELS
-from .tables import EPOCH, NO_OPTIONS, NO_RATES, NO_VOLS, Bars, Futures, Options, ProductRules, Rates, Vols
+from .tables import (
+    EPOCH,
+    LEGACY,
+    NO_OPTIONS,
+    NO_RATES,
+    NO_VOLS,
+    STANDARD,
+    Bars,
+    Futures,
+    Options,
+    ProductRules,
+    Rates,
+    Vols,
+)
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 TYPES = {"number": pa.float64(), "integer": pa.int32(), "date": pa.date32()}
+DEFAULT_CALENDAR = "CMES"
+BEFORE = dt.timedelta(days=14)  # the session before the first one is within it
 DATE_BAR = -1  # the second of a bar that is a date alone
 NO_DAY = np.iinfo(np.int64).min  # of a bar that has a time
 SECONDS_A_DAY = 86_400
@@ -74,13 +92,25 @@ class Table:
             self.refuse(name, f"{twice} is there more than once")
 
 
-def read_product(folder: Path, symbol: str) -> tuple[ProductRules, Futures, Bars, Options, Vols, Rates]:
-    """A product's rules and tables, as Market takes them. Raises PackError."""
+def read_product(
+    folder: Path, symbol: str, changes: Mapping[str, Any]
+) -> tuple[ProductRules, Futures, Bars, Options, Vols, Rates, np.ndarray | None]:
+    """A product's rules, its tables and its exchange's calendar, as Market takes them.
+
+    Args:
+        folder: Of the pack.
+        symbol: The product's `exchangesymbol`.
+        changes: Rules to use in place of the pack's.
+
+    Raises:
+        PackError: Something cannot be read.
+        CalendarError: The product's calendar is not known.
+    """
     instruments = _required(folder, "instruments")
     product = instruments.rows(pc.equal(instruments.column("exchangesymbol"), symbol))
     if len(product.data) != 1:
         instruments.refuse("exchangesymbol", f"{symbol} is in {len(product.data)} rows; a product is in one")
-    rules = _rules(product, symbol)
+    rules = replace(_rules(product, symbol), **changes)
     contracts = _required(folder, "contracts")
     contracts = contracts.rows(pc.equal(contracts.column("exchangesymbol"), symbol))
     contracts.column("expirationdate")
@@ -94,7 +124,17 @@ def read_product(folder: Path, symbol: str) -> tuple[ProductRules, Futures, Bars
     close = bars.array("close")
     used = day <= futures.expiry[future]  # a record after its contract's expiration is no quote
     quotes = Bars(future[used], day[used], second[used], close[used])
-    return (rules, futures, quotes, *_options(folder, symbol, contracts))
+    options, vols, rates = _options(folder, symbol, contracts)
+    return rules, futures, quotes, options, vols, rates, _calendar(rules, futures, quotes, options)
+
+
+def _calendar(rules: ProductRules, futures: Futures, bars: Bars, options: Options) -> np.ndarray | None:
+    """The exchange's days from before the first bar to the last expiration; None without a calendar."""
+    days = np.concatenate([bars.day, futures.expiry, options.expiry])
+    if not rules.calendar or rules.legacy or not len(days):
+        return None
+    first, last = (EPOCH + dt.timedelta(days=int(day)) for day in (days.min(), days.max()))
+    return calendars.expected_days(calendars.calendar_code(rules.calendar, rules.symbol), first - BEFORE, last)
 
 
 def _options(folder: Path, symbol: str, contracts: Table) -> tuple[Options, Vols, Rates]:
@@ -168,6 +208,9 @@ def _rules(product: Table, symbol: str) -> ProductRules:
         rollover_months = tuple(int(month) for month in (months.split() if isinstance(months, str) else months or ()))
     except ValueError:
         product.refuse("rollover_months", f"{months} is no list of months such as 3 6 9 12")
+    conventions = row["conventions"] or STANDARD
+    if conventions not in (STANDARD, LEGACY):
+        product.refuse("conventions", f"{conventions} is neither {STANDARD} nor {LEGACY}")
     days = row["days_before_expiration"]
     tick, value = row["ticksize"], row["tickvalue"]
     return ProductRules(
@@ -181,6 +224,9 @@ def _rules(product: Table, symbol: str) -> ProductRules:
         rollover_months=rollover_months or tuple(range(1, 13)),
         days_before_expiration=2 if days is None else days,
         option_codes=tuple((row["option_codes"] or "").split()),
+        conventions=conventions,
+        max_bar_age_days=3 if row["max_bar_age_days"] is None else row["max_bar_age_days"],
+        calendar=(row["calendar"] or "") if "calendar" in product.data.column_names else DEFAULT_CALENDAR,
     )
 
 

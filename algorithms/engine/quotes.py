@@ -7,16 +7,16 @@ No method here reads a record that was not known at the decision time of the ses
 
 import datetime as dt
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from . import pricing
 from .errors import EngineError, QuoteMissing
+from .session_days import SECONDS_A_DAY, decision_second, effective_expiries, session_days
 from .tables import Bars, Futures, Options, ProductRules, Rates, Vols
+from .text import counted_days
+from .track import OptionTerms, Track
 
-SECONDS_A_DAY = 86_400
 NEVER = np.iinfo(np.int32).max
 # Sessions that a contract is valued at a time once it should have been rolled.
 PAST_ROLL = 8
@@ -25,82 +25,65 @@ DAY_STRIDE = 1 << 20
 CALL_ROW_PUT_ROW = np.array([[True], [False]])
 
 
-class OptionTerms(NamedTuple):
-    """An option's underlying future (number), expiry (day number), strike in points, and right."""
-
-    future: int
-    expiry: int
-    strike: float
-    is_call: bool
-
-
-@dataclass(slots=True)
-class Track:
-    """One contract valued at the sessions [start, stop); nan where it has no quote.
-
-    Attributes:
-        start: The first session's number.
-        stop: The number after the last session's.
-        prices: In points, one a session.
-        deltas: One a session.
-        ages: Calendar days between the session and the futures bar that the value rests on, one a session.
-    """
-
-    start: int
-    stop: int
-    prices: list[float]
-    deltas: list[float]
-    ages: list[int]
-
-
 class Quotes:
     """Quotes of one product. Read-only after construction.
 
     Attributes:
         rules: The product's terms and rules.
-        dates: The sessions, ascending: the weekdays on which any future has a bar.
+        dates: The sessions, ascending: the expected ones from the first to the last day with a bar. Legacy: the
+            weekdays on which any future has a bar.
         sessions: The same as datetime64[D].
         days: The same as days since 1970-01-01; `day_list` has them as a list.
+        has_data: Of each session, whether a future has a bar of that date at or before the decision time.
         names: Of all contracts, by number: futures first, then options.
-        expiries: Of all contracts, by number, as days since 1970-01-01.
+        expiries: Of all contracts, by number, as days since 1970-01-01: the effective expiry, which is the last
+            expected session on or before the expiration date. Legacy: the expiration date.
         futures_count: How many of the contracts are futures.
         rates: The risk-free rate of each session, a decimal fraction a year; nan where none is known.
     """
 
     def __init__(
-        self, rules: ProductRules, futures: Futures, bars: Bars, options: Options, vols: Vols, rates: Rates
+        self,
+        rules: ProductRules,
+        futures: Futures,
+        bars: Bars,
+        options: Options,
+        vols: Vols,
+        rates: Rates,
+        calendar: np.ndarray | None,
     ) -> None:
         if np.any(np.diff(futures.expiry) < 0):
             raise EngineError(f"{rules.symbol}: futures must come sorted by expiry")
         self.rules = rules
         self._futures, self._bars = futures, bars
-        self._options, self._vols, self._rates = options, vols, rates
+        self._options, self._vols, self._rates, self._calendar = options, vols, rates, calendar
         self.futures_count = len(futures.name)
         self.names: list[str] = [*futures.name.tolist(), *options.name.tolist()]
-        self.expiries: list[int] = [*futures.expiry.tolist(), *options.expiry.tolist()]
+        expirations = np.concatenate([futures.expiry, options.expiry])
+        self.expiries: list[int] = effective_expiries(rules, expirations, calendar).tolist()
+        self._decision_second = decision_second(rules)
         self._index_sessions(bars)
         self._index_bars(bars)
         self._index_options()
         self._tracks: dict[int, Track] = {}
         self._numbers: dict[str, int] | None = None
 
-    def tables(self) -> tuple[Futures, Bars, Options, Vols, Rates]:
+    def tables(self) -> tuple[Futures, Bars, Options, Vols, Rates, np.ndarray | None]:
         """What the quotes were made from: `Market(market.rules, *market.tables())` is the same market."""
-        return self._futures, self._bars, self._options, self._vols, self._rates
+        return self._futures, self._bars, self._options, self._vols, self._rates, self._calendar
 
     # -- construction ---------------------------------------------------------------------------------------
 
     def _index_sessions(self, bars: Bars) -> None:
-        days = np.unique(bars.day)
-        days = days[(days + 3) % 7 < 5]  # 1970-01-01 was a Thursday, the fourth weekday
-        self.days = days.astype(np.int64)
-        self.day_list: list[int] = self.days.tolist()
-        self.sessions = self.days.astype("datetime64[D]")
+        days, has_data, self._fresh_after = session_days(self.rules, bars, self._calendar)
+        self.days = days
+        self.has_data: list[bool] = has_data.tolist()
+        self.day_list: list[int] = days.tolist()
+        self.sessions = days.astype("datetime64[D]")
         self.dates: list[dt.date] = self.sessions.tolist()
 
     def _index_bars(self, bars: Bars) -> None:
-        time = self.rules.decision_time
-        decision = time.hour * 3600 + time.minute * 60 + time.second
+        decision = self._decision_second
         dated = bars.second < 0
         instant = bars.day.astype(np.int64) * SECONDS_A_DAY + np.where(dated, decision, bars.second)
         order = np.lexsort((dated, instant, bars.future))  # at one instant the session's own bar comes last
@@ -117,6 +100,7 @@ class Quotes:
         first = np.full(count, NEVER, np.int64)
         quoted = self._vol_bounds[:-1] < self._vol_bounds[1:]
         first[quoted] = vols.day[self._vol_bounds[:-1][quoted]]
+        self.first_vols = first
         self.first_vol: list[int] = first.tolist()
         # One sorted key for (option, day) answers "newest record before D" for many options at once.
         self._vol_key = vols.option.astype(np.int64) * DAY_STRIDE + vols.day
@@ -156,7 +140,7 @@ class Quotes:
         options = self._options
         return OptionTerms(
             future=int(options.future[row]),
-            expiry=int(options.expiry[row]),
+            expiry=self.expiries[contract],
             strike=float(options.strike[row]),
             is_call=bool(options.is_call[row]),
         )
@@ -188,11 +172,62 @@ class Quotes:
             raise QuoteMissing(self.why_no_quote(contract, session))
         return price, track.deltas[at]
 
+    def trade_price(self, contract: int, session: int) -> float:
+        """The price, in points, at which a contract can be traded at a session: it rests on a bar of that session.
+
+        Raises:
+            QuoteMissing: It has none; the message says what it lacks.
+        """
+        price, _ = self.quote(contract, session)
+        track = self._tracks[contract]
+        if not track.fresh[session - track.start]:
+            name, date = self.names[self._priced_by(contract)], self.dates[session]
+            age = counted_days(track.ages[session - track.start])
+            raise QuoteMissing(f"{name} has no bar of the session {date} to trade on: its last one is {age} old")
+        return price
+
+    def _priced_by(self, contract: int) -> int:
+        """The future whose bars a contract's value rests on."""
+        if contract < self.futures_count:
+            return contract
+        return self._underlyings[contract - self.futures_count]
+
+    def settlement(self, contract: int) -> tuple[float, int]:
+        """What a contract is worth when it expires: its payoff on the underlying's last bar at or before the decision
+        time of its effective expiry, however old that is.
+
+        Returns:
+            The price in points, and the age of the bar in calendar days.
+
+        Raises:
+            QuoteMissing: There is no such bar.
+        """
+        future, expiry = self._priced_by(contract), self.expiries[contract]
+        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+        decision = expiry * SECONDS_A_DAY + self._decision_second
+        newest = low + int(np.searchsorted(self._bar_instant[low:high], decision, side="right")) - 1
+        if newest < low:
+            raise QuoteMissing(f"{self.names[contract]} cannot be settled: {self.names[future]} has no bar")
+        price, age = float(self._bar_close[newest]), expiry - int(self._bar_day[newest])
+        if contract == future:
+            return price, age
+        terms = self.option_terms(contract)
+        return max(price - terms.strike if terms.is_call else terms.strike - price, 0.0), age
+
+    def any_quoted(self, session: int) -> bool:
+        """Whether some future has a price at a session."""
+        return any(
+            track.prices[session - track.start] == track.prices[session - track.start]
+            for track in (self.track(future, session) for future in range(self.futures_count))
+        )
+
     def why_no_quote(self, contract: int, session: int) -> str:
         """What a contract lacks to be valued at a session, in words."""
         name, date = self.names[contract], self.dates[session]
+        if not self.rules.legacy and self.expiries[contract] < self.day_list[session]:
+            return f"{name} expired before {date}"
         if contract < self.futures_count:
-            return f"{name} has no bar at or before the decision time of {date}"
+            return self._why_no_bar(contract, session)
         terms = self.option_terms(contract)
         if self.first_vol[contract - self.futures_count] >= self.day_list[session]:
             return f"{name} has no implied volatility dated before {date}"
@@ -209,14 +244,34 @@ class Quotes:
                 )
         return f"{name} cannot be valued on {date}: {self.why_no_quote(future, session)}"
 
+    def _why_no_bar(self, future: int, session: int) -> str:
+        name, date = self.names[future], self.dates[session]
+        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+        newest = low + int(np.searchsorted(self._bar_instant[low:high], self._decisions[session], side="right")) - 1
+        if newest < low:
+            return f"{name} has no bar at or before the decision time of {date}"
+        age = self.day_list[session] - int(self._bar_day[newest])
+        limit = counted_days(self.rules.max_bar_age_days)
+        return f"{name} has no bar on {date} that is at most {limit} old: its last one is {counted_days(age)} old"
+
     def _future_track(self, future: int, session: int) -> Track:
-        """Close and age in days of the last bar at or before each decision time; nan where there is none."""
+        """Close and age in days of the last bar at or before each decision time; nan where none counts."""
         stop = self._track_stop(self.expiries[future], session)
         low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
         newest = np.searchsorted(self._bar_instant[low:high], self._decisions[session:stop], side="right") + (low - 1)
-        close, age = self._bar_close[newest], self.days[session:stop] - self._bar_day[newest]
-        close[newest < low], age[newest < low] = np.nan, 0
-        return Track(session, stop, close.tolist(), [1.0] * len(close), age.tolist())
+        if low == high:
+            count = len(newest)
+            return Track(session, stop, [np.nan] * count, [1.0] * count, [0] * count, [False] * count)
+        days = self.days[session:stop]
+        close, age = self._bar_close[newest], days - self._bar_day[newest]
+        none = newest < low
+        if self.rules.legacy:
+            fresh = ~none
+        else:
+            fresh = ~none & (self._bar_instant[newest] > self._fresh_after[session:stop])
+            none |= (age > self.rules.max_bar_age_days) | (days > self.expiries[future])
+        close[none], age[none] = np.nan, 0
+        return Track(session, stop, close.tolist(), [1.0] * len(close), age.tolist(), fresh.tolist())
 
     def _track_stop(self, expiry: int, session: int) -> int:
         """Where a track from `session` on ends: with the session that rolls the contract, or a little further if that
@@ -259,9 +314,11 @@ class Quotes:
             left,
             self.rules.dividend_yield,
         )
-        ages = under.ages[window]
+        if not self.rules.legacy and stop > session and days[-1] > expiry:
+            value[:, days > expiry] = np.nan
+        ages, fresh = under.ages[window], under.fresh[window]
         for row, values, deltas in zip(rows, value.tolist(), delta.tolist(), strict=True):
-            self._tracks[row + self.futures_count] = Track(session, stop, values, deltas, ages)
+            self._tracks[row + self.futures_count] = Track(session, stop, values, deltas, ages, fresh)
 
     def _vols_before(self, rows: np.ndarray, days: np.ndarray | int, first: int, last: int) -> np.ndarray:
         """Newest volatility of each option dated strictly before its day; nan where there is none, or for row -1.

@@ -3,7 +3,6 @@
 import datetime as dt
 import operator
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,37 +14,14 @@ from .legs import Leg
 from .market import Market
 from .position import Position
 from .pricing import Greeks
-from .text import shorten
+from .rows import TradeRow
+from .text import counted_days, shorten
 
 # As many characters as a stored trade has room for.
 LEG_LIMIT = 64
 REASON_LIMIT = 16
 TRADES_LIMIT = 10_000  # a session
 RECORD_LIMIT = 10_000  # values and characters of a session's own columns
-
-
-class TradeRow(NamedTuple):
-    """A trade as recorded.
-
-    Attributes:
-        date: The session.
-        number: Its place among the session's trades, from 0.
-        contract: Its name.
-        qty: Contracts, signed.
-        price: In points.
-        value: price x qty x point value, in the currency.
-        leg: The leg that it is for, such as P[-5].
-        reason: Such as open, roll or close.
-    """
-
-    date: dt.date
-    number: int
-    contract: str
-    qty: float
-    price: float
-    value: float
-    leg: str
-    reason: str
 
 
 class Session:
@@ -58,7 +34,8 @@ class Session:
         market: The product's quotes.
         index: The session's place among `market.dates`.
         position: What is held.
-        rolled: Whether the position was closed before expiry by the roll rule, at `date`.
+        rolled: Whether the roll rule, or the expiry of something held, closed the position at `date` and it has not
+            been opened since. Where the opening failed it stays so until it succeeds.
         memory: The strategy's own JSON-able values.
         signal_values: Values of the declared signals, by name.
         last_trade: Date of the newest trade, None if there was none.
@@ -75,10 +52,12 @@ class Session:
         self.last_trade: dt.date | None = None
         self.trades: list[TradeRow] = []
         self.traded: list[tuple[int, float]] = []
+        self.settled: list[tuple[int, float]] = []
         self.warnings: list[str] = []
         self.columns: dict[str, object] = {}
         self.rolled = False
         self._saved: tuple[Position, dt.date | None] | None = None
+        self._booked = self._warned = 0
 
     # -- moved by the loop ----------------------------------------------------------------------------------
 
@@ -89,17 +68,39 @@ class Session:
         self.rolled = False
         self._saved = None
         if self.trades:
-            self.trades, self.traded = [], []
+            self.trades, self.traded, self.settled = [], [], []
         if self.warnings:
             self.warnings = []
+        self._booked = self._warned = 0
         if self.columns:
             self.columns = {}
 
+    def book(self) -> None:
+        """End a unit of work: `undo` takes back nothing that was traded so far."""
+        self._saved, self._booked, self._warned = None, len(self.trades), len(self.warnings)
+
     def undo(self) -> None:
-        """Take back the session's trades: the position of the day before carries on."""
+        """Take back the trades and warnings since the session's start, or since `book`: the position before them
+        carries on."""
         if self._saved is not None:
             self.position, self.last_trade = self._saved
-        self.trades, self.traded = [], []
+            self._saved = None
+        del self.trades[self._booked :]
+        del self.traded[max(self._booked - len(self.settled), 0) :]
+        del self.warnings[self._warned :]
+
+    def settle(self, contract: int) -> None:
+        """Close a contract that has expired, at what it is worth then, without costs.
+
+        Raises:
+            QuoteMissing: Its underlying has no bar at all.
+        """
+        price, age = self.market.settlement(contract)
+        held = self.position.holdings[contract]
+        self._trade(contract, -held.qty, price, held.leg, "expiry")
+        self.settled.append((contract, held.qty))
+        if age > self.market.rules.max_bar_age_days:
+            self.warn(f"{self.market.names[contract]} is settled on a bar {counted_days(age)} older than its expiry")
 
     # -- what is known --------------------------------------------------------------------------------------
 
@@ -114,8 +115,9 @@ class Session:
         return self.market.active_chain(self.index)
 
     @property
-    def futures(self) -> range:
-        """The nearest futures that have not expired, by expiry, as many as the product's rules look at."""
+    def futures(self) -> list[int]:
+        """The futures that are looked at, by expiry: those that the product's rollover rule may hold, as many as its
+        `futures_limit`. Legacy: the nearest ones."""
         return self.market.nearest_futures(self.index)
 
     def history(self, label: str) -> History:
@@ -228,7 +230,7 @@ class Session:
             reason: Why, of at most 16 characters.
 
         Raises:
-            QuoteMissing: The contract has no price.
+            QuoteMissing: The contract has no price of the session itself.
             EngineError: The quantity, contract, leg or reason cannot be recorded, or there are too many trades.
         """
         qty = values.quantity(qty)
@@ -239,16 +241,18 @@ class Session:
         reason = values.label(reason, "a trade's reason", REASON_LIMIT)
         if len(self.trades) == TRADES_LIMIT:
             raise EngineError(f"more than {TRADES_LIMIT:,} trades in one session: trade each contract once")
+        self._trade(contract, qty, self.market.trade_price(contract, self.index), leg, reason)
+        self.traded.append((contract, qty))
+
+    def _trade(self, contract: int, qty: float, price: float, leg: str, reason: str) -> None:
         if self._saved is None:
             self._saved = (self.position.copy(), self.last_trade)
         market = self.market
-        price = market.quote(contract, self.index)[0]
         value = price * qty * market.point_value(contract)
         self.position.trade(contract, qty, value, leg)
         self.last_trade = self.date
         row = TradeRow(self.date, len(self.trades), market.names[contract], qty, price, value, leg, reason)
         self.trades.append(row)
-        self.traded.append((contract, qty))
 
     def close(self, reason: str = "close") -> None:
         """Close the whole position, contract by contract in the order they were opened."""

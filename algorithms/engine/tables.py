@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 EPOCH = dt.date(1970, 1, 1)
+STANDARD, LEGACY = "standard", "legacy"
 
 
 def day_number(date: dt.date) -> int:
@@ -36,6 +37,9 @@ class ProductRules:
         cost_option: Currency per option and side.
         currency: ISO 4217 code.
         dividend_yield: Of the underlying, a decimal fraction a year; of black_scholes alone.
+        conventions: STANDARD, or LEGACY (docs/rules.md says what is different).
+        max_bar_age_days: Calendar days beyond which a bar gives no value (standard).
+        calendar: Code of the exchange's calendar; empty: there is none.
     """
 
     symbol: str
@@ -52,6 +56,14 @@ class ProductRules:
     cost_option: float = 0.0
     currency: str = "USD"
     dividend_yield: float = 0.0
+    conventions: str = STANDARD
+    max_bar_age_days: int = 3
+    calendar: str = ""
+
+    @property
+    def legacy(self) -> bool:
+        """Whether the product is computed as the desk's old engine did."""
+        return self.conventions == LEGACY
 
 
 @dataclass(frozen=True)

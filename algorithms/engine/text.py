@@ -31,3 +31,8 @@ def message(error: BaseException, limit: int = LONGEST) -> str:
     except BaseException:
         return describe(error, limit)
     return shorten(text, limit) or describe(error, limit)
+
+
+def counted_days(days: int) -> str:
+    """A number of days in words: 1 day, 3 days."""
+    return f"{days:,} {'day' if days == 1 else 'days'}"

@@ -101,13 +101,7 @@ def _transposed(names: Sequence[str], rows: Iterable[tuple[object, ...]]) -> dic
 
 def _by_date(columns: Mapping[str, list[object]]) -> "pd.DataFrame":
     """A frame with the dates as its index (datetime64)."""
-    try:
-        import pandas as pd  # not a requirement of the engine, and slow to import
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "The tables of a series are made by pandas, which is not installed: "
-            "pip install 'exoweb-algorithms[notebook]'. `result` has the rows without it"
-        ) from error
+    import pandas as pd  # slow to import
 
     frame = pd.DataFrame(columns)
     return frame.set_index(pd.DatetimeIndex(frame.pop("date"), name="date"))

@@ -45,6 +45,7 @@ class ProductResource(resources.ModelResource):
 
     rollover_months = fields.Field("rollover_months", "rollover_months", widget=WordsWidget(int))
     option_codes = fields.Field("option_codes", "option_codes", widget=WordsWidget())
+    calendar = fields.Field("calendar", "calendar", default="")  # an empty cell is no calendar, not the usual one
 
     class Meta:
         model = Product

@@ -118,6 +118,7 @@ class ProductAdmin(SeriesFollow, BackfillMixin, ImportExportMixin, HistoryAdmin)
             },
         ),
         ("Clock", {"fields": ("timezone", ("decision_time", "execution_time"), "calendar")}),
+        ("Rules of the numbers", {"fields": (("conventions", "max_bar_age_days"),)}),
         ("Rolling", {"fields": ("rollover_months", "days_before_expiration", "option_codes")}),
         ("Limits and costs", {"fields": (("futures_limit", "strikes_limit"), ("cost_future", "cost_option"))}),
     )

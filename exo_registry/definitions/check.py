@@ -146,10 +146,13 @@ class _Check:
         )
 
     def _impossible(self, sample: Sample, result: Result) -> list[str]:
-        if result.points or not result.gaps:
+        """Whether it never got to trade because something was missing in each session."""
+        reasons = dict(sorted([*result.warnings, *result.gaps]))
+        sessions = len(result.points) + len(result.gaps)
+        if not sessions or len(reasons) < sessions:
             return []
-        date, reason = result.gaps[-1]
-        span = f"{counted(len(result.gaps), 'session')} of {sample.product} from {sample.first}"
+        date, reason = max(reasons.items())
+        span = f"{counted(sessions, 'session')} of {sample.product} from {sample.first}"
         return [f"none of the last {span} can be computed; on {date}: {reason}"]
 
     def _looks_ahead(self, sample: Sample, result: Result) -> list[str]:

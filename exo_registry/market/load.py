@@ -10,16 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from algorithms.engine.market import Market
+from algorithms.engine.session_days import session_days
 from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
 from exo_registry.failures import MarketDataError
 from exo_registry.models import Product
 
+from .calendars import expected_days
 from .records import NOWHEN, local_clock
 from .references import plain
 from .store import Snapshot
 from .upsert import codes_in, numpy_of
 
 EPOCH = dt.date(1970, 1, 1)
+BEFORE = dt.timedelta(days=14)  # the session before the first one is within it
 DATE_BAR = -1
 DAY_BITS = 24
 RECENT = dt.timedelta(days=14)  # two sessions are usually within it
@@ -42,6 +45,9 @@ def rules(product: Product) -> ProductRules:
         strikes_limit=product.strikes_limit,
         cost_future=product.cost_future,
         cost_option=product.cost_option,
+        conventions=str(product.conventions),
+        max_bar_age_days=product.max_bar_age_days,
+        calendar=product.calendar,
     )
 
 
@@ -58,10 +64,12 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
         raise MarketDataError(f"{symbol} has no market data; load it with: manage.py importmarket FOLDER")
     futures, options = _contracts(snapshot, symbol, since, pa.array(list(also), pa.string()))
     names = futures["contractname"].combine_chunks()
+    bars = _bars(snapshot, symbol, futures, product.timezone)
+    expirations = [numpy_of(table["expirationdate"]) for table in (futures, options)]
     return Market(
         rules(product),
         _futures(futures),
-        _bars(snapshot, symbol, futures, product.timezone),
+        bars,
         Options(
             _objects(options["optionname"]),
             codes_in(options["contractname"], names),
@@ -72,6 +80,7 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
         ),
         _vols(snapshot, symbol, options),
         _rates(snapshot, symbol, since),
+        _calendar(product, bars.day, *expirations),
     )
 
 
@@ -82,7 +91,18 @@ def load_futures(product: Product) -> Market:
     if not snapshot.symbols:
         raise MarketDataError(f"{symbol} has no market data; load it with: manage.py importmarket FOLDER")
     futures = futures_of(snapshot, symbol)
-    return Market(rules(product), _futures(futures), _bars(snapshot, symbol, futures, product.timezone))
+    bars = _bars(snapshot, symbol, futures, product.timezone)
+    calendar = _calendar(product, bars.day, numpy_of(futures["expirationdate"]))
+    return Market(rules(product), _futures(futures), bars, calendar=calendar)
+
+
+def _calendar(product: Product, *days: np.ndarray) -> np.ndarray | None:
+    """The exchange's days over all of `days`, and some before."""
+    every = np.concatenate(days)
+    if not len(every):
+        return None
+    first, last = (EPOCH + dt.timedelta(days=int(day)) for day in (every.min(), every.max()))
+    return expected_days(product, first - BEFORE, last)
 
 
 def _futures(futures: pa.Table) -> Futures:
@@ -190,13 +210,14 @@ def _rates(snapshot: Snapshot, symbol: str, since: dt.date | None) -> Rates:
 
 
 def sessions(product: Product, since: dt.date | None = None) -> np.ndarray:
-    """The product's sessions, ascending, as datetime64[D]: weekdays on which a future has a bar. Empty without data.
+    """The product's sessions, ascending, as datetime64[D], as the engine has them. Empty without data.
 
     since: only those from this date on; contracts that expired before it are not read.
     """
     symbol = product.exchangesymbol
-    days = np.unique(_bars_since(Snapshot.of(symbol), symbol, product.timezone, since).day).astype("datetime64[D]")
-    return days[np.is_busday(days)] if since is None else days[np.is_busday(days) & (days >= np.datetime64(since))]
+    bars = _bars_since(Snapshot.of(symbol), symbol, product.timezone, since)
+    days = session_days(rules(product), bars, _calendar(product, bars.day)).days.astype("datetime64[D]")
+    return days if since is None else days[days >= np.datetime64(since)]
 
 
 def _bars_since(snapshot: Snapshot, symbol: str, zone: str, since: dt.date | None) -> Bars:

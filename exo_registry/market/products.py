@@ -23,6 +23,7 @@ DEFAULTED = (
     "execution_time",
     "pricing_model",
     "dividend_yield",
+    "conventions",
     "rollover_months",
     "data_kind",
 )
@@ -35,6 +36,8 @@ REMEDIES = {
     "pricing_model": f"Use {', '.join(Product.PricingModel.values[:-1])} or {Product.PricingModel.values[-1]}",
     "dividend_yield": "Write a decimal fraction a year, such as 0.015, of a product with black_scholes",
     "data_kind": f"Use {', '.join(Product.DataKind.values[:-1])} or {Product.DataKind.values[-1]}",
+    "conventions": f"Use {' or '.join(Product.Conventions.values)}",
+    "max_bar_age_days": "Write a whole number of calendar days, 0 or more",
     "calendar": "Use a code of pandas-market-calendars, such as CMES",
     "rollover_months": "Write month numbers separated by spaces, such as 3 6 9 12",
     "days_before_expiration": "Write a whole number of days, 0 or more",
@@ -142,7 +145,7 @@ def _default(name: str) -> object:
 def _value(frame: Frame, row: int, name: str) -> object:
     """A field's value; None where the cell is blank. Raises ValueError if it cannot be read."""
     column = frame[name]
-    if name == "days_before_expiration":
+    if PACK["instruments"][name].kind == "integer":
         return int(column[row]) if column[row] == column[row] else _default(name)
     if not hasattr(column, "at"):
         return float(column[row]) if column[row] == column[row] else None

@@ -13,7 +13,7 @@ from django.utils import timezone
 from exo_registry import market
 from exo_registry.models import Product, Revision
 
-from .calendars import decision_instant, latest_decision_instant
+from .calendars import LONGEST_CLOSURE, calendar_key, decision_instant, expected_days, latest_decision_instant
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,7 @@ class DataEnd:
         bar_age: a session of which the newest bar is older than this at its decision time does not count (a bar that
         is a date alone is never old).
         """
-        for date in (self.session, self.previous):
-            if date is None:
-                break
+        for date in self._candidates():
             # The exact moment, which takes the exchange's calendar, is asked for only where it could matter.
             for instant in (latest_decision_instant, decision_instant):
                 decision = instant(self.product, date)
@@ -98,6 +96,18 @@ class DataEnd:
                     return date
         # Two sessions ahead of the clock, or a revision of before these dates were kept: the data itself knows.
         return calendar_at(self, now).newest
+
+    def _candidates(self) -> list[dt.date]:
+        """The two newest sessions of the data, newest first, or fewer where only the data itself knows."""
+        product = self.product
+        if self.session is None:
+            return []
+        if product.conventions == Product.Conventions.LEGACY:
+            return [date for date in (self.session, self.previous) if date is not None]
+        days = expected_days(product, self.session - dt.timedelta(days=LONGEST_CLOSURE), self.session)
+        if days is None:
+            days = _sessions(self)
+        return days[-2:][::-1].astype("datetime64[D]").tolist()
 
     def _is_too_old(self, date: dt.date, decision: dt.datetime, bar_age: dt.timedelta | None) -> bool:
         """Whether the newest bar, if the session is that of it, was older than `bar_age` at decision time."""
@@ -119,13 +129,15 @@ def data_ends(products: Iterable[Product]) -> dict[int, DataEnd]:
 
 
 NO_DATES = np.empty(0, "datetime64[D]")
-# The sessions of each product at its newest revision seen, by store, product and its time zone.
-_known: dict[tuple[str, int, str], tuple[int, np.ndarray]] = {}
+# The sessions of each product at its newest revision seen, by store, product and the rules that they depend on.
+_known: dict[tuple, tuple[int, np.ndarray]] = {}
 
 
 def _sessions(end: DataEnd) -> np.ndarray:
     """All sessions of a product. After an import, only those from its earliest change on are read again."""
-    product, key = end.product, (settings.MARKET_DATA_URI, end.product.pk, end.product.timezone)
+    product = end.product
+    rules = (product.timezone, product.decision_time, product.conventions, *calendar_key(product))
+    key = (settings.MARKET_DATA_URI, product.pk, *rules)
     number, dates = _known.get(key, (0, NO_DATES))
     if number == end.number:
         return dates

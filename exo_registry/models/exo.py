@@ -228,6 +228,7 @@ class Point(models.Model):
     stale_days = models.PositiveSmallIntegerField(
         default=0, help_text="Age in days of the oldest bar that a held contract was valued on."
     )
+    gross = models.FloatField(help_text="As exo, before costs.")
     extra = models.JSONField(null=True, blank=True, help_text="The algorithm's own columns.")
 
     def __str__(self) -> str:
@@ -243,6 +244,7 @@ class Trade(models.Model):
         REBALANCE = "rebalance"
         REGIME = "regime"
         CLOSE = "close"
+        EXPIRY = "expiry"
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="trades", db_index=False)
     date = models.DateField()

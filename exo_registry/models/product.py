@@ -12,6 +12,7 @@ from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
 from algorithms.engine import patterns
+from algorithms.engine.tables import LEGACY, STANDARD
 from algorithms.engine.text import shorten
 
 from .bounds import COST, POSITIVE, YIELD, Between, validate_text
@@ -72,6 +73,10 @@ class Product(models.Model):
         MODELLED = "modelled", "Modelled, at least the options"
         SYNTHETIC = "synthetic", "Synthetic"
 
+    class Conventions(models.TextChoices):
+        STANDARD = STANDARD, "standard"
+        LEGACY = LEGACY, "legacy (the old engine's)"
+
     symbol_validator = RegexValidator(
         r"^[A-Za-z0-9.]{1,16}\Z", "A symbol has 1 to 16 letters, digits or dots, such as ES or 6E."
     )
@@ -115,6 +120,19 @@ class Product(models.Model):
         default=0.0,
         validators=[YIELD],
         help_text="Of the underlying, a fraction a year, continuously compounded; with Black-Scholes alone.",
+    )
+    conventions = models.CharField(
+        max_length=16,
+        choices=Conventions,
+        default=Conventions.STANDARD,
+        help_text="The rules of the numbers. Legacy computes as the desk's old engine did: old prices count for ever, "
+        "sessions are the days that have a bar, and nothing is settled at expiry.",
+    )
+    max_bar_age_days = models.PositiveSmallIntegerField(
+        "oldest bar",
+        default=3,
+        validators=[Between(0, 366)],
+        help_text="Calendar days after which a bar gives no value any more (standard conventions).",
     )
     rollover_months = models.JSONField(
         default=all_months,

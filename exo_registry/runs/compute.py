@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from algorithms.engine.algorithm import Algorithm
-from algorithms.engine.history import History
-from algorithms.engine.loop import PointRow, Result, run
+from algorithms.engine.history import History, history_column
+from algorithms.engine.loop import run
 from algorithms.engine.market import Market
-from algorithms.engine.session import TradeRow
+from algorithms.engine.rows import PointRow, Result, TradeRow
 from exo_registry import market as market_store
 from exo_registry.code import loaded_code
 from exo_registry.definitions import catalogue
@@ -178,7 +178,7 @@ def _dependencies(series: Series, algorithm: Algorithm) -> dict[str, Series]:
     """The series read, by label. Their generation is noted before their points are read, so that a change in
     between leaves this series stale rather than wrong."""
     names = dict(zip(algorithm.needs(), lineage.needed_names(series, algorithm), strict=True))
-    known = {row.name: row for row in Series.objects.filter(name__in=names.values())}
+    known = {row.name: row for row in Series.objects.filter(name__in=names.values()).select_related("product")}
     for name in names.values():
         if name not in known or known[name].last_session is None:
             raise CannotCompute(f"it reads {name}, which has not been computed: backfill that series first")
@@ -192,9 +192,10 @@ def _histories(algorithm: Algorithm, reads: dict[str, Series], state: dict | Non
         points = Point.objects.filter(series=read)
         if state is not None and label not in algorithm.reads:
             points = points.filter(date__gt=state["session"])
-        rows = list(points.order_by("date").values_list("date", "exo"))
+        column = history_column(market_store.rules(read.product))
+        rows = list(points.order_by("date").values_list("date", column))
         histories[label] = History(
-            np.array([date for date, _ in rows], "datetime64[D]"), np.array([exo for _, exo in rows], np.float64)
+            np.array([date for date, _ in rows], "datetime64[D]"), np.array([value for _, value in rows], np.float64)
         )
     return histories
 

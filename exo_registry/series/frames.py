@@ -24,6 +24,8 @@ POINT_COLUMNS = (
     "noptions_executed",
     "noptions_opened",
     "costs",
+    "gross",
+    "stale_days",
 )
 TRADE_COLUMNS = ("date", "contract", "qty", "price", "value", "leg", "reason")
 CHART_COLUMNS = ("date", "exo", "delta", "is_rollover", "stale_days")

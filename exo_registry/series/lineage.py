@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 
 from algorithms.engine.algorithm import Algorithm
-from algorithms.engine.loop import Costs
+from algorithms.engine.rows import Costs
 from algorithms.engine.tables import ProductRules
 from exo_registry import market
 from exo_registry.code import loaded_code

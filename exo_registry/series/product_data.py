@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from exo_registry.market.calendars import CalendarError, newest_complete_session
+from algorithms.engine.calendars import CalendarError
+from exo_registry.market.calendars import newest_complete_session
 from exo_registry.market.session_lists import Calendar, DataEnd, calendar_at, data_ends
 from exo_registry.models import Product
 

@@ -22,7 +22,17 @@ def series(es, make_definition):
     sync_series()
     row = Series.objects.get()
     numbers = dict.fromkeys(
-        ("exo", "delta", "nfutures_executed", "nfutures_opened", "noptions_executed", "noptions_opened", "costs"), 0.0
+        (
+            "exo",
+            "delta",
+            "nfutures_executed",
+            "nfutures_opened",
+            "noptions_executed",
+            "noptions_opened",
+            "costs",
+            "gross",
+        ),
+        0.0,
     )
     days = [dt.date(2020, 1, day) for day in (2, 3, 6)]
     Point.objects.bulk_create(Point(series=row, date=day, is_rollover=False, **numbers) for day in days)

@@ -30,6 +30,8 @@ VALUES = {
     "rollover_months": ["3", "6", "9", "12"],
     "days_before_expiration": "2",
     "option_codes": "^EW$\n\n ^$ \n",
+    "conventions": "standard",
+    "max_bar_age_days": "3",
     "futures_limit": "4",
     "strikes_limit": "20",
     "cost_future": "0",

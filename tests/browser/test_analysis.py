@@ -96,7 +96,7 @@ def test_series_are_compared_scaled_added_and_removed(log_in, vera, make_product
     whole = page.get_by_text("Since 2020-01-01, the first session that all of them have;")
     expect(whole).to_be_visible()
     page.get_by_role("button", name="1Y").click()
-    expect(page.get_by_text(re.compile(r"Since 2028-12-\d\d,\s+to 2029-12-"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Since\s+2028-12-\d\d,\s+to 2029-12-"))).to_be_visible()
     page.get_by_role("button", name="All").click()
     expect(whole).to_be_visible()
     page.get_by_role("link", name="Remove ES_ContFut").click()

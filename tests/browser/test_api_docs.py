@@ -11,7 +11,7 @@ def test_an_operation_is_read_and_one_that_writes_is_tried_with_the_log_in(log_i
     page.locator("summary", has_text="olga").click()
     page.get_by_role("link", name="API", exact=True).click()
     operation = page.locator("#operations-runs-post_runs")
-    expect(page.locator(".opblock")).to_have_count(14)
+    expect(page.locator(".opblock")).to_have_count(16)
     expect(operation).to_contain_text("Plan a run, and start it")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()

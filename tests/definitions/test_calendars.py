@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 import yaml
 
+from algorithms.engine import calendars as engine_calendars
+from algorithms.engine.calendars import CalendarError
 from exo_registry.market import calendars
-from exo_registry.market.calendars import CalendarError
 from exo_registry.models import Product
 
 DATE = dt.date.fromisoformat
@@ -26,9 +27,10 @@ def utc(text: str) -> dt.datetime:
 
 
 def chicago_close(code: str, date: str) -> str | None:
-    if not calendars.is_expected(code, DATE(date)):
+    closes = engine_calendars.closes(code, DATE(date).year)
+    if DATE(date) not in closes:
         return CLOSED
-    return f"{calendars.close_time(code, DATE(date)).astimezone(calendars.ZoneInfo('America/Chicago')):%H:%M}"
+    return f"{closes[DATE(date)].astimezone(calendars.ZoneInfo('America/Chicago')):%H:%M}"
 
 
 # As the exchange published them (sources: calendar_overrides.yaml).
@@ -80,7 +82,7 @@ def test_another_calendar_than_cmes_is_kept():
 
 
 def test_overrides_name_known_groups_and_weekdays_and_their_source():
-    data = yaml.safe_load(calendars.OVERRIDES.read_text())
+    data = yaml.safe_load(engine_calendars.OVERRIDES.read_text())
     for entry in data["days"]:
         closed, open_ = set(entry.get("closed", ())), set(entry.get("close", {}))
         assert closed | open_ <= set(data["groups"]), entry["what"]
@@ -91,35 +93,37 @@ def test_overrides_name_known_groups_and_weekdays_and_their_source():
     assert len(symbols) == len(set(symbols))
 
 
-def test_expected_sessions_spans_years_and_includes_both_ends():
-    assert calendars.expected_sessions(EQUITY, DATE("2024-12-30"), DATE("2025-01-03")) == [
-        DATE("2024-12-30"), DATE("2024-12-31"), DATE("2025-01-02"), DATE("2025-01-03"),
-    ]  # fmt: skip
-    assert calendars.expected_sessions(EQUITY, DATE("2024-12-28"), DATE("2024-12-29")) == []
-    assert calendars.expected_sessions(EQUITY, DATE("2025-01-03"), DATE("2025-01-02")) == []
+def expected(code: str, first: str, last: str) -> list[str]:
+    days = engine_calendars.expected_days(code, DATE(first), DATE(last))
+    return [str(day) for day in days.astype("datetime64[D]")]
 
 
-def test_expected_sessions_take_the_overrides_in_order():
-    week = calendars.expected_sessions("CME_Agriculture", DATE("2025-01-06"), DATE("2025-01-10"))
-    assert week == [DATE(f"2025-01-{day:02}") for day in range(6, 11)]
+def test_expected_days_span_years_and_include_both_ends():
+    assert expected(EQUITY, "2024-12-30", "2025-01-03") == ["2024-12-30", "2024-12-31", "2025-01-02", "2025-01-03"]
+    assert expected(EQUITY, "2024-12-28", "2024-12-29") == []
+    assert expected(EQUITY, "2025-01-03", "2025-01-02") == []
 
 
-def test_an_empty_code_expects_every_weekday():
-    sessions = calendars.expected_sessions("", DATE("2024-12-23"), DATE("2024-12-30"))
-    assert [date.day for date in sessions] == [23, 24, 25, 26, 27, 30]
-    with pytest.raises(CalendarError, match="no close"):
-        calendars.close_time("", DATE("2024-12-24"))
+def test_expected_days_take_the_overrides_in_order():
+    assert expected("CME_Agriculture", "2025-01-06", "2025-01-10") == [f"2025-01-{day:02}" for day in range(6, 11)]
 
 
-@pytest.mark.parametrize("question", [calendars.is_expected, calendars.close_time])
-def test_an_unknown_code_is_named(question):
+def test_an_empty_code_expects_every_weekday_and_knows_no_close():
+    assert [date[-2:] for date in expected("", "2024-12-23", "2024-12-30")] == ["23", "24", "25", "26", "27", "30"]
+    assert engine_calendars.closes("", 2024)[DATE("2024-12-24")] is None
+
+
+def test_an_unknown_code_is_named():
     with pytest.raises(CalendarError, match="'NOPE' is not an exchange calendar"):
-        question("NOPE", DATE("2024-01-02"))
+        engine_calendars.is_expected("NOPE", DATE("2024-01-02"))
 
 
-def test_no_close_on_a_holiday():
-    with pytest.raises(CalendarError, match="2024-12-25"):
-        calendars.close_time(EQUITY, DATE("2024-12-25"))
+def test_patterns_reach_2031():
+    """Good Friday, Juneteenth, Labor Day and the day after Thanksgiving of every year to come are corrected."""
+    data = yaml.safe_load(engine_calendars.OVERRIDES.read_text())
+    for what in ("Good Friday", "Juneteenth", "Labor Day", "The day after Thanksgiving"):
+        years = {date.year for entry in data["days"] if entry["what"].startswith(what) for date in entry["dates"]}
+        assert set(range(2027, 2032)) <= years, what
 
 
 @pytest.mark.parametrize(
@@ -198,6 +202,6 @@ def test_newest_complete_session_over_the_longest_holiday():
 
 
 def test_answers_are_kept_and_bounded():
-    assert calendars._closes(EQUITY, 2024) is calendars._closes(EQUITY, 2024)
-    assert calendars._closes.cache_info().maxsize == 512
-    assert calendars._library_calendar.cache_info().maxsize == 64
+    assert engine_calendars.closes(EQUITY, 2024) is engine_calendars.closes(EQUITY, 2024)
+    assert engine_calendars.closes.cache_info().maxsize == 2048
+    assert engine_calendars._library_calendar.cache_info().maxsize == 64

@@ -16,7 +16,17 @@ def names():
 
 def point(series):
     numbers = dict.fromkeys(
-        ("exo", "delta", "nfutures_executed", "nfutures_opened", "noptions_executed", "noptions_opened", "costs"), 0.0
+        (
+            "exo",
+            "delta",
+            "nfutures_executed",
+            "nfutures_opened",
+            "noptions_executed",
+            "noptions_opened",
+            "costs",
+            "gross",
+        ),
+        0.0,
     )
     return Point.objects.create(series=series, date=dt.date(2020, 1, 2), is_rollover=False, **numbers)
 

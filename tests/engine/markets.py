@@ -1,5 +1,7 @@
 """Small markets for the engine's tests: written down contract by contract, or made at random from a seed.
 
+Rules are legacy unless a test says otherwise; `standard(...)` is a draft under standard ones.
+
 draft = Draft(days_before_expiration=2)
 draft.future("FH", "2020-03-20").bars("FH", {"2020-01-06": 100.0, "2020-01-07": 101.0})
 draft.chain("FH", "2020-02-21", [95, 100, 105], vol=0.2)
@@ -18,6 +20,7 @@ from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates
 
 LONG_AGO = "2000-01-03"
 RULES = {
+    "conventions": "legacy",
     "symbol": "XX",
     "point_value": 50.0,
     "option_point_value": 100.0,
@@ -47,11 +50,18 @@ class Draft:
 
     def __init__(self, rate: float | None = 0.0, **rules: object):
         self.rules = ProductRules(**(RULES | rules))
+        self._calendar: list[dt.date] | None = None
         self._futures: dict[str, tuple[dt.date, int]] = {}
         self._bars: list[tuple[str, dt.date, int, float]] = []
         self._options: dict[str, tuple[str, dt.date, float, bool, str]] = {}
         self._vols: list[tuple[str, dt.date, float]] = []
         self._rates: list[tuple[dt.date, float]] = [] if rate is None else [(day(LONG_AGO), rate)]
+
+    def trading_days(self, first: str | dt.date, last: str | dt.date, *closed: str) -> "Draft":
+        """An exchange's calendar: the weekdays from `first` to `last` that are not closed."""
+        days = weekdays(first, (day(last) - day(first)).days + 1)
+        self._calendar = [date for date in days if date <= day(last) and str(date) not in closed]
+        return self
 
     def future(self, name: str, expiry: str | dt.date, month: int | None = None) -> "Draft":
         self._futures[name] = (day(expiry), day(expiry).month if month is None else month)
@@ -136,7 +146,13 @@ class Draft:
                 np.array([v[2] for v in vols], np.float64),
             ),
             Rates(np.array([r[0] for r in rates], np.int32), np.array([r[1] for r in rates], np.float64)),
+            None if self._calendar is None else _days(self._calendar).astype(np.int64),
         )
+
+
+def standard(**rules: object) -> Draft:
+    """A draft under standard conventions."""
+    return Draft(**({"conventions": "standard"} | rules))
 
 
 def _days(dates: Iterable[dt.date]) -> np.ndarray:
@@ -144,12 +160,20 @@ def _days(dates: Iterable[dt.date]) -> np.ndarray:
 
 
 def random_market(
-    seed: int, *, sessions: int = 45, model: str = "black76", holes: float = 0.05, strikes: int = 6, **rules: object
+    seed: int,
+    *,
+    sessions: int = 45,
+    model: str = "black76",
+    holes: float = 0.05,
+    strikes: int = 6,
+    calendar: bool = False,
+    **rules: object,
 ) -> Market:
     """A market made from a seed: monthly futures with one or two chains each, random walk prices.
 
     `holes` is the share of quotes left out: bars (an old one counts, or none), options never quoted or quoted late,
-    whole sessions, and intraday bars before and after the decision time among the dated ones.
+    whole sessions, and intraday bars before and after the decision time among the dated ones. `calendar`: there is one,
+    which expects all weekdays but some.
     """
     rng = np.random.default_rng(seed)
     draft = Draft(rate=None, pricing_model=model, **({"cost_future": 2.5, "cost_option": 1.25} | rules))
@@ -159,6 +183,9 @@ def random_market(
     for date in [dates[0] - dt.timedelta(days=3), *dates]:
         if rng.random() < 0.2 or date < dates[0]:
             draft.rate(date, round(float(rng.uniform(-0.002, 0.05)), 4))
+    if calendar:
+        holidays = [str(date) for date in weekdays("2020-01-02", 400) if date.toordinal() % 17 == seed % 17]
+        draft.trading_days("2019-12-02", "2021-06-30", *holidays)
     closed = set(rng.random(sessions).argsort()[: int(holes * sessions)].tolist())
     for at, expiry in enumerate(expiries):
         name = f"F{at}"
@@ -203,16 +230,19 @@ def random_markets(**fixed: object) -> st.SearchStrategy[Market]:
         "futures_limit": st.integers(1, 4),
         "strikes_limit": st.sampled_from([3, 20]),
         "strikes": st.sampled_from([6, 11]),
+        "conventions": st.sampled_from(["standard", "legacy"]),
+        "calendar": st.booleans(),
+        "max_bar_age_days": st.sampled_from([0, 3]),
     }
     pinned = {name: st.just(value) for name, value in fixed.items()}
     return st.builds(random_market, **(drawn | pinned))
 
 
 def history(result: Result) -> History:
-    """The points of a series, as those that read it get them."""
+    """The points of a series, as those that read it get them (legacy ones get `exo`)."""
     return History(
         np.array([point.date for point in result.points], "datetime64[D]"),
-        np.array([point.exo for point in result.points], np.float64),
+        np.array([point.gross for point in result.points], np.float64),
     )
 
 

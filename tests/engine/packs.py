@@ -20,8 +20,8 @@ POINT_COUNTS = ["is_rollover", "nfutures_executed", "nfutures_opened", "noptions
 
 @cache
 def market(pack: str, symbol: str) -> Market:
-    """A product's market from one of the tests' packs."""
-    return Market.from_pack(PACKS / pack, symbol)
+    """A product's market from one of the tests' packs, under the rules that the golden series were made by."""
+    return Market.from_pack(PACKS / pack, symbol, conventions="legacy")
 
 
 @cache

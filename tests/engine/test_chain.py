@@ -231,7 +231,7 @@ def quoted_strikes(market: Market, session: int) -> dict[float, dict[str, tuple[
 
 
 @given(
-    market=random_markets(option_codes=("^$",), strikes_limit=20),
+    market=random_markets(option_codes=("^$",), strikes_limit=20, conventions="legacy"),
     right=st.sampled_from("CP"),
     offset=st.integers(-13, 13),
     size=st.floats(0.01, 0.99),

@@ -29,7 +29,7 @@ def proof(algorithm, market: Market, known, reads=READS):
 
 def known_rows(market: Market, date: dt.date) -> list[list[tuple]]:
     """Bars, volatilities and rates that a valuation on `date` or before may use, each as plain rows."""
-    _, bars, _, vols, rates = market.tables()
+    _, bars, _, vols, rates, _ = market.tables()
     decision, today = 14 * 3600 + 45 * 60, day_number(date)
     quoted = zip(bars.future.tolist(), bars.day.tolist(), bars.second.tolist(), bars.close.tolist(), strict=True)
     by_option = zip(vols.option.tolist(), vols.day.tolist(), vols.vol.tolist(), strict=True)
@@ -105,7 +105,7 @@ class TodaysEveningBar(Trader):
     """Reads the bars themselves, and takes the day's last one, which comes after the decision time."""
 
     def wants(self, session):
-        _, bars, _, _, _ = session.market.tables()
+        _, bars, _, _, _, _ = session.market.tables()
         mine = (bars.future == session.future) & (bars.day == day_number(session.date))
         last = bars.close[mine][np.argmax(bars.second[mine])]
         return 1.0 if last > session.price(session.future) else -1.0
@@ -115,7 +115,7 @@ class TodaysVolatility(Trader):
     """Goes long when an option's volatility rises today: a record that is known tomorrow."""
 
     def wants(self, session):
-        _, _, _, vols, _ = session.market.tables()
+        _, _, _, vols, _, _ = session.market.tables()
         upto = vols.day <= day_number(session.date)
         return 1.0 if upto.any() and vols.vol[upto][vols.day[upto].argmax()] > 0.25 else -1.0
 
@@ -124,7 +124,7 @@ class FutureVolatility(Trader):
     """Sizes by the mean of all volatilities there will ever be."""
 
     def wants(self, session):
-        _, _, _, vols, _ = session.market.tables()
+        _, _, _, vols, _, _ = session.market.tables()
         return round(float(vols.vol.mean()), 6)
 
 

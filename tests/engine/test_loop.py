@@ -145,12 +145,16 @@ def test_value_is_cash_and_market_value_less_costs(market, orders):
     rules, cash, held, rows = market.rules, 0.0, {}, list(result.trades)
     for point in result.points:
         index = market.dates.index(point.date)
-        while rows and rows[0].date == point.date:
+        while rows and rows[0].date <= point.date:
+            assert rows[0].date == point.date or rows[0].reason == "expiry"
             row = rows.pop(0)
-            is_future = market.is_future(market.number(row.contract))
-            assert row.price == market.quote(market.number(row.contract), index)[0]
+            number = market.number(row.contract)
+            is_future, settled = market.is_future(number), row.reason == "expiry"
+            assert row.price == (market.settlement(number)[0] if settled else market.quote(number, index)[0])
             assert row.value == row.price * row.qty * (rules.point_value if is_future else rules.option_point_value)
-            cash -= row.value + abs(row.qty) * (rules.cost_future if is_future else rules.cost_option)
+            cash -= row.value
+            if not settled:
+                cash -= abs(row.qty) * (rules.cost_future if is_future else rules.cost_option)
             held[row.contract] = held.get(row.contract, 0.0) + row.qty
         worth = 0.0
         for name, qty in held.items():
@@ -159,7 +163,7 @@ def test_value_is_cash_and_market_value_less_costs(market, orders):
                 worth += market.quote(number, index)[0] * qty * market.point_value(number)
         assert point.exo == pytest.approx(cash + worth, rel=1e-9, abs=1e-6)
         assert point.nfutures_opened + point.noptions_opened == sum(map(abs, held.values()))
-    assert not rows, "every trade belongs to a point"
+    assert all(row.reason == "expiry" for row in rows), "every other trade belongs to a point"
     assert sorted([*(p.date for p in result.points), *(date for date, _ in result.gaps)]) == market.dates
 
 

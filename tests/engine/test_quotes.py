@@ -213,7 +213,10 @@ def test_an_option_with_a_strike_not_above_zero_has_no_quote_and_says_why(strike
     with pytest.raises(QuoteMissing, match=f"D cannot be valued on {WED}: its strike is {strike}, not above zero"):
         quote(market, "D", WED)
     chain = market.chains(0)[0].at(market.dates.index(day(WED)))
-    assert [deltas[0] != deltas[0] for deltas in chain.chain.deltas(0, 1, chain.session).values()] == [True, True]
+    assert [deltas[0] != deltas[0] for deltas in chain.chain.deltas(slice(0, 2), chain.session).values()] == [
+        True,
+        True,
+    ]
 
 
 def test_bachelier_values_prices_and_strikes_of_any_sign():
@@ -238,7 +241,7 @@ def test_a_dividend_yield_is_part_of_every_value():
     assert paying.quote(1, session) == (value, delta)
     assert plain.quote(1, session)[0] > value
     chain = paying.chains(0)[0]
-    assert chain.deltas(0, 0, session)["C"] == [delta]
+    assert chain.deltas(slice(0, 1), session)["C"] == [delta]
     assert paying.greeks(1, session).delta == delta
 
 

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from algorithms.continuous_future import ContinuousFuture
@@ -52,6 +52,7 @@ def after(read: History, date) -> History:
 @slow
 @given(data=st.data(), market=random_markets())
 def test_in_one_go_day_by_day_and_cut_anywhere_are_the_same(algorithm, data, market):
+    assume(market.dates)
     made = data.draw(strategies(algorithm), label="parameters and direction")
     read = history(run(ContinuousFuture(), market))
     whole = run(algorithm(*made), fresh(market), histories={"ContFut": read})
@@ -60,12 +61,14 @@ def test_in_one_go_day_by_day_and_cut_anywhere_are_the_same(algorithm, data, mar
     daily, state = [], None
     for date in market.dates:
         known = market_until(market, date)
-        assert known.dates[-1] == date
+        if not known.dates or known.dates[-1] != date:
+            continue  # a session without data: it is seen to be one when later bars come
         seen = history(run(ContinuousFuture(), known))
         if state is not None:
             seen = after(seen, seen.dates.dtype.type(state["session"], "D"))
         daily.append(run(algorithm(*made), known, last=date, state=stored(state), histories={"ContFut": seen}))
         state = daily[-1].state
+    daily.append(run(algorithm(*made), fresh(market), state=stored(state), histories={"ContFut": read}))
     assert bits(joined(daily)) == expected
 
     stops = data.draw(st.sets(st.integers(0, len(market.dates) - 1), max_size=4), label="interrupted after")

@@ -109,7 +109,7 @@ def restated(market: Market, session: int) -> tuple[int | None, tuple[int, int] 
     return (eligible[0] if eligible else None), None
 
 
-@given(market=random_markets(), where=st.floats(0, 1, exclude_max=True))
+@given(market=random_markets(conventions="legacy"), where=st.floats(0, 1, exclude_max=True))
 def test_every_session_follows_the_rule(market, where):
     session = int(where * len(market.dates))
     try:

@@ -69,7 +69,15 @@ def test_another_pricing_model_may_make_the_stored_volatilities_wrong(db, tmp_pa
     product = Product.objects.get()
     values = {"pricing_model": "black76", "rollover_months": [3, 6], "option_codes": ""}
     names = ("currency", "ticksize", "tickvalue", "timezone", "decision_time", "execution_time", "calendar")
-    limits = ("days_before_expiration", "futures_limit", "strikes_limit", "cost_future", "cost_option")
+    limits = (
+        "conventions",
+        "max_bar_age_days",
+        "days_before_expiration",
+        "futures_limit",
+        "strikes_limit",
+        "cost_future",
+        "cost_option",
+    )
     values |= {name: getattr(product, name) for name in (*names, *limits)}
     address = reverse("admin:exo_registry_product_change", args=[product.pk])
     page = admin_client.post(address, values, follow=True)

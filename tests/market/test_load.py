@@ -39,6 +39,9 @@ def test_rules(es):
         "strikes_limit": 20,
         "cost_future": 0.0,
         "cost_option": 1.25,
+        "conventions": "standard",
+        "max_bar_age_days": 3,
+        "calendar": "CMES",
     }
 
 
@@ -95,6 +98,8 @@ def test_a_bar_after_expiry_is_no_quote(load):
 def test_weekends_are_no_sessions(load):
     load(bars_pack("2020-03-02", "2020-03-07", "2020-03-08T18:00:00"))
     es = Product.objects.get()
+    assert sessions(es).astype(str).tolist() == [f"2020-03-0{day}" for day in range(2, 7)]
+    es.conventions = "legacy"
     assert sessions(es).astype(str).tolist() == ["2020-03-02"]
     assert last_bar(es) == dt.datetime(2020, 3, 8, 18, tzinfo=CHICAGO)
 
@@ -195,6 +200,7 @@ def test_real_futures(db):
     report = import_pack(PACKS / "futures_real", activate=True)
     assert report.rows == {"instruments": 8, "contracts": 349, "contracts_bars": 53387}
     assert not report.warnings
+    Product.objects.update(conventions="legacy")
     days = {"ES": 2690, "ZC": 2672, "6E": 2684, "ZN": 2680, "CL": 2682, "NG": 2685, "ZS": 2664, "ZW": 2666}
     assert {p.exchangesymbol: len(sessions(p)) for p in Product.objects.filter(active=True)} == days
     cl = Product.objects.get(exchangesymbol="CL")

@@ -34,6 +34,7 @@ def make_series(
             noptions_executed=0,
             noptions_opened=0,
             costs=0,
+            gross=value,
         )
         for i, (day, value) in enumerate(zip(days, values, strict=False))
     )

@@ -28,6 +28,8 @@ COLUMNS = [
     "noptions_executed",
     "noptions_opened",
     "costs",
+    "gross",
+    "stale_days",
 ]
 
 

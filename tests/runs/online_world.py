@@ -19,7 +19,7 @@ from django_q.signing import SignedPackage
 
 from exo_registry.definitions import sync_series
 from exo_registry.market import import_tables
-from exo_registry.market.calendars import calendar_of, decision_instant, expected_sessions
+from exo_registry.market.calendars import decision_instant, expected_days
 from exo_registry.models import Definition, Event, Feed, Product, Run, Series, Step
 from exo_registry.runs import online, plan, worker
 
@@ -65,7 +65,7 @@ class Market:
 
     spec: Spec
     product: Product
-    sessions: list[dt.date]
+    sessions: list[dt.date]  # on which there is trading
     futures: list[tuple[str, int, int, dt.date]]
 
     def nearest(self, day: dt.date) -> list[tuple[str, int, int, dt.date]]:
@@ -169,7 +169,7 @@ class World:
             active=True,
         )
         begin = self.first - HISTORY * DAY
-        sessions = expected_sessions(calendar_of(product), begin, self.last)
+        sessions = expected_days(product, begin, self.last).astype("datetime64[D]").tolist()
         return Market(spec, product, sessions, _quarterly(spec.symbol, begin, self.last))
 
     def begin(self) -> None:
@@ -240,8 +240,13 @@ class World:
                 rows = market.bars(day, -MINUTE if market.spec.timed else None, change=1.25)
                 self._send(market.moment(at, 5 * HOUR), {"contracts_bars": rows}, "corrections")
         self.tally.sessions = sum(
-            len(market.sessions) * market.product.series.count() for market in self.markets.values()
+            len(self.expected(market)) * market.product.series.count() for market in self.markets.values()
         )
+
+    def expected(self, market: Market) -> set[dt.date]:
+        """What every series has in the end: the calendar's sessions, those without trading as gaps."""
+        days = expected_days(market.product, self.first, max(market.sessions))
+        return set(days.astype("datetime64[D]").tolist())
 
     def _mistake_holidays(self, market: Market) -> None:
         """A session that the calendar does not expect, and one that it expects and that there is not."""
@@ -384,8 +389,8 @@ class World:
         for market in self.markets.values():
             for series in market.product.series.all():
                 held = self._held(series)
-                missing += len(set(market.sessions) - held)
-                sessions = set(market.sessions)
+                sessions = self.expected(market)
+                missing += len(sessions - held)
                 extra = {day for day in held if day >= self.first} ^ sessions
                 assert not extra, (series, extra)
                 unseen = {day for pk, day in tally.added if pk == series.pk} ^ sessions

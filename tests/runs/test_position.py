@@ -37,6 +37,7 @@ def series(load, make_definition, compute):
     """ES_Cover: long future, short call one strike up, long put at the money. The first session is a gap: no
     volatility is known before it."""
     load()
+    Product.objects.update(conventions="legacy")
     make_definition("Cover", "algorithms.fixed_legs.FixedLegs", parameters=COLLAR)
     compute(start=FIRST)
     return Series.objects.get(name="ES_Cover")

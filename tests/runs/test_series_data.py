@@ -24,6 +24,8 @@ EXPORTED = [
     "noptions_executed",
     "noptions_opened",
     "costs",
+    "gross",
+    "stale_days",
 ]
 
 

@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from exo_registry import market
-from exo_registry.models import Event, Feed, Point, Run, Series, Status, Step
+from exo_registry.models import Event, Feed, Point, Product, Run, Series, Status, Step
 from exo_registry.runs import control, due, online, plan, worker
 from exo_registry.series.assessment import assess_series
 
@@ -113,6 +113,7 @@ def test_dependencies_are_computed_first(fed, make_definition, compute, tick):
     ],
 )
 def test_half_days_and_the_change_of_clocks(es, contfut, compute, bars, tick, day, decision):
+    Product.objects.update(calendar="CMES", conventions="legacy")  # sessions are the days that have bars
     compute(start=START)
     bars("ES", [*(date for date in DAYS[100:] if date < day), day])
     assert tick(decision - MINUTE) == []

@@ -133,6 +133,8 @@ def recomputed_input(world: World) -> None:
 
 
 def hole(world: World) -> None:
+    """A session that a correction of the data added: under standard conventions the calendar has all of them."""
+    world.set(world.es, conventions="legacy")
     world.computed([*DAYS[:20], *DAYS[21:40]])
     world.bars("ES", HISTORY)
 
