@@ -11,4 +11,6 @@ markets. What a rule means is decided here by small examples with figures worked
 - `strategies`: what the algorithms do at a session
 - `simulator`: the sessions one after the other
 - `markets`: random markets
+- `definitions`: what is computed of them, by the oracle and by the engine
+- `engine`: a market of the oracle as the engine takes it
 """

@@ -1,4 +1,4 @@
-"""The rules of a session, each by a small market whose figures are worked out by hand."""
+"""The rules of a session, each by a small market whose figures are worked out by hand, for oracle and engine alike."""
 
 from datetime import date, time, timedelta
 
@@ -16,9 +16,9 @@ CALL = fixed("call", leg("C", 1, offset=0))
 COVERED = fixed("covered call", FUTURE, leg("C", -1, offset=0))
 
 
-@pytest.fixture(params=["oracle"])
+@pytest.fixture(params=["oracle", "engine"])
 def compute(request):
-    """What the oracle computes of a market and a definition."""
+    """What the oracle or the engine computes of a market and a definition."""
     return lambda tables, definition: getattr(Desk(tables), f"by_{request.param}")(definition)
 
 
