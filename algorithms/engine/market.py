@@ -156,6 +156,10 @@ class Market(Quotes):
             self._codes_matched[code] = not codes or patterns.matches_any(codes, code)
         return self._codes_matched[code]
 
+    def month(self, future: int) -> int:
+        """A future's delivery month, 1 to 12."""
+        return self._months[future]
+
     def chains(self, future: int) -> list[Chain]:
         """All chains of a future, by expiry."""
         return self._chains.get(future, [])

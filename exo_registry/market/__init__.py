@@ -3,11 +3,12 @@
 Reading:   load_market, load_futures, rules, sessions, last_bar, coverage
 Importing: import_pack (a folder), import_tables (Arrow tables from any other source)
 Exporting: export_pack
-Checking:  other_unit
+Checking:  other_unit, product_advice
 """
 
 from exo_registry.failures import MarketDataError, MarketStoreError
 
+from .advice import product_advice
 from .coverage import coverage
 from .export import export_pack
 from .importing import ImportReport, ProductReport, import_pack, import_tables
@@ -30,6 +31,7 @@ __all__ = [
     "load_futures",
     "load_market",
     "other_unit",
+    "product_advice",
     "rules",
     "sessions",
 ]

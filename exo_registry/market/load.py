@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from algorithms.engine.market import Market
 from algorithms.engine.session_days import session_days
-from algorithms.engine.tables import Bars, Futures, Options, ProductRules, Rates, Vols
+from algorithms.engine.tables import NO_OPTIONS, Bars, Futures, Options, ProductRules, Rates, Vols
 from exo_registry.failures import MarketDataError
 from exo_registry.models import Product
 
@@ -70,30 +70,30 @@ def load_market(product: Product, *, since: dt.date | None = None, also: Iterabl
         rules(product),
         _futures(futures),
         bars,
-        Options(
-            _objects(options["optionname"]),
-            codes_in(options["contractname"], names),
-            numpy_of(options["expirationdate"]),
-            options["strikeprice"].to_numpy(),
-            pc.equal(options["callorput"], "C").to_numpy(),
-            _objects(options["optioncode"]),
-        ),
+        _options(options, names),
         _vols(snapshot, symbol, options),
         _rates(snapshot, symbol, since),
         _calendar(product, bars.day, *expirations),
     )
 
 
-def load_futures(product: Product) -> Market:
-    """The product's futures and their bars alone: no options, no rates. Raises MarketDataError without market data."""
+def load_futures(product: Product, *, with_options: bool = False) -> Market:
+    """The product's futures and their bars alone: no rates, and no options, or options without volatilities.
+
+    Raises MarketDataError without market data.
+    """
     symbol = product.exchangesymbol
     snapshot = Snapshot.of(symbol)
     if not snapshot.symbols:
         raise MarketDataError(f"{symbol} has no market data; load it with: manage.py importmarket FOLDER")
-    futures = futures_of(snapshot, symbol)
+    if with_options:
+        futures, options = _contracts(snapshot, symbol, None, pa.array([], pa.string()))
+        table = _options(options, futures["contractname"].combine_chunks())
+    else:
+        futures, table = futures_of(snapshot, symbol), NO_OPTIONS
     bars = _bars(snapshot, symbol, futures, product.timezone)
-    calendar = _calendar(product, bars.day, numpy_of(futures["expirationdate"]))
-    return Market(rules(product), _futures(futures), bars, calendar=calendar)
+    calendar = _calendar(product, bars.day, numpy_of(futures["expirationdate"]), table.expiry)
+    return Market(rules(product), _futures(futures), bars, table, calendar=calendar)
 
 
 def _calendar(product: Product, *days: np.ndarray) -> np.ndarray | None:
@@ -111,6 +111,18 @@ def _futures(futures: pa.Table) -> Futures:
         futures["year"].to_numpy(),
         futures["monthint"].to_numpy(),
         numpy_of(futures["expirationdate"]),
+    )
+
+
+def _options(options: pa.Table, futures: pa.Array) -> Options:
+    """Options as the engine takes them; `futures`: the names of the futures, in their order."""
+    return Options(
+        _objects(options["optionname"]),
+        codes_in(options["contractname"], futures),
+        numpy_of(options["expirationdate"]),
+        options["strikeprice"].to_numpy(),
+        pc.equal(options["callorput"], "C").to_numpy(),
+        _objects(options["optioncode"]),
     )
 
 

@@ -41,9 +41,10 @@ def product(request: HttpRequest, symbol: str) -> HttpResponse:
     if product is None:
         return unknown(request, symbol)
     revisions = list(product.revisions.select_related("user")[:REVISIONS_SHOWN])
-    coverage, problem = None, ""
+    coverage, problem, advice = None, "", []
     try:
-        coverage = market.coverage(product) if revisions else None
+        if revisions:
+            coverage, advice = market.coverage(product), market.product_advice(product)
     except market.MarketStoreError as error:
         problem = str(error)
     context = {
@@ -51,6 +52,7 @@ def product(request: HttpRequest, symbol: str) -> HttpResponse:
         "rows": series_rows(product.series.select_related("product", "definition").defer("state")),
         "revisions": revisions,
         "coverage": coverage,
+        "advice": advice,
         "problem": problem,
         "spans": [(label, coverage[table]) for label, table in TABLES] if coverage else [],
     }

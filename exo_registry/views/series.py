@@ -36,6 +36,7 @@ def series(request: HttpRequest, name: str) -> HttpResponse:
     row = series_rows([series])[0]
     trades = series.trades.order_by("-date", "-number")
     everything = request.GET.get("trades") == "all"
+    used = series.product_rules or {}  # by which it was computed
     context = {
         "series": series,
         "product": series.product,
@@ -46,7 +47,9 @@ def series(request: HttpRequest, name: str) -> HttpResponse:
         "gaps": series.gaps.order_by("-date")[:GAPS_SHOWN] if series.gaps_count else [],
         "causes": row.assessment.causes,
         "hole": row.assessment.hole,
-        "rules": [(name.replace("_", " "), readable(value)) for name, value in (series.product_rules or {}).items()],
+        "conventions": used.get("conventions", series.product.conventions),
+        "oldest_bar": used.get("max_bar_age_days", series.product.max_bar_age_days),
+        "rules": [(name.replace("_", " "), readable(value)) for name, value in used.items()],
         "ranges": RANGES,
         **methodology(series),
     }

@@ -41,3 +41,15 @@ def test_what_is_computed_already_needs_no_next_command(imported, make_definitio
     imported("--activate")
     Series.objects.update(last_session="2020-03-03")
     assert "runexo" not in imported()
+
+
+def test_it_warns_where_rules_and_data_do_not_fit(tmp_path, capsys):
+    """A future that expires on a Saturday."""
+    tables = {name: small_pack()[name] for name in ("instruments", "contracts", "contracts_bars")}
+    tables["contracts"][0]["expirationdate"] = "2020-03-07"
+    call_command("importmarket", str(write_pack(tmp_path, tables)))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert warnings == [
+        "warning: 1 contract expires on days that are no sessions of ES, such as F.ESH20: the session before, "
+        "2020-03-06, is its effective expiry."
+    ]

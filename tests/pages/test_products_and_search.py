@@ -3,7 +3,7 @@
 import pytest
 
 from exo_registry.models import Definition
-from tests.html import columns, facts, table
+from tests.html import columns, facts, table, texts
 from tests.runs.markets import import_bars, weekdays
 
 from .builders import make_series
@@ -35,6 +35,20 @@ def test_a_product_with_data_shows_contracts_and_revisions(viewer, es, tmp_path)
         ("1", "140", "0", "2020-01-06")
     ]
     assert "strategies that need an option chain stay flat" in text
+
+
+@pytest.mark.parametrize("conventions", ["standard", "legacy"])
+def test_a_product_says_where_its_rules_and_its_data_do_not_fit(viewer, make_product, tmp_path, conventions):
+    """Bars on Good Friday, 2020-04-10."""
+    make_product("ES", calendar="CMES", conventions=conventions)
+    import_bars(tmp_path / "pack", "ES", weekdays("2020-03-02", 40))
+    text = viewer.get("/products/ES/").text
+    advice = (
+        "ES has bars at its decision time on a day that the calendar CMES does not expect, such as 2020-04-10: they "
+        "make no session. Correct the calendar if the exchange was open."
+    )
+    assert (advice in texts(text, "//p[@class='note warning']")) == (conventions == "standard")
+    assert facts(text)["Conventions"].startswith(conventions)
 
 
 def test_an_unknown_symbol_suggests_the_nearest(viewer, es):

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from exo_registry.formats.text import counted
-from exo_registry.market import ImportReport, MarketDataError, PackErrors, import_pack
+from exo_registry.market import ImportReport, MarketDataError, PackErrors, import_pack, product_advice
+from exo_registry.models import Product
 
 from .. import arguments, next_step
 from ..base import BaseCommand
@@ -86,6 +87,9 @@ class Command(BaseCommand):
             self.stderr.write(f"warning: {line}")
         for line in report.note_lines:
             self.stderr.write(f"note: {line}")
+        for product in Product.objects.filter(exchangesymbol__in=[row.symbol for row in report.products]):
+            for text in product_advice(product):
+                self.stderr.write(f"warning: {text}")
         if options["verbosity"]:
             Console(file=self.stdout, soft_wrap=True).print(_summary(report))
             for line in next_step.after_import(report.products):
