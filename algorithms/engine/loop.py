@@ -171,8 +171,8 @@ class _Runner:
             try:
                 point = self._session(index)
             except Gap as gap:
-                session.undo()
-                self._position_changed()
+                if session.undo():
+                    self._position_changed()
                 result.gaps.append((session.date, message(gap)))
             else:
                 self.total_costs += point.costs

@@ -79,15 +79,17 @@ class Session:
         """End a unit of work: `undo` takes back nothing that was traded so far."""
         self._saved, self._booked, self._warned = None, len(self.trades), len(self.warnings)
 
-    def undo(self) -> None:
+    def undo(self) -> bool:
         """Take back the trades and warnings since the session's start, or since `book`: the position before them
-        carries on."""
-        if self._saved is not None:
-            self.position, self.last_trade = self._saved
-            self._saved = None
+        carries on. Whether there were trades."""
+        del self.warnings[self._warned :]
+        if self._saved is None:
+            return False
+        self.position, self.last_trade = self._saved
+        self._saved = None
         del self.trades[self._booked :]
         del self.traded[max(self._booked - len(self.settled), 0) :]
-        del self.warnings[self._warned :]
+        return True
 
     def settle(self, contract: int) -> None:
         """Close a contract that has expired, at what it is worth then, without costs.
