@@ -203,16 +203,20 @@ class Quotes:
             QuoteMissing: There is no such bar.
         """
         future, expiry = self._priced_by(contract), self.expiries[contract]
-        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
-        decision = expiry * SECONDS_A_DAY + self._decision_second
-        newest = low + int(np.searchsorted(self._bar_instant[low:high], decision, side="right")) - 1
-        if newest < low:
+        newest = self._newest_bar(future, expiry * SECONDS_A_DAY + self._decision_second)
+        if newest is None:
             raise QuoteMissing(f"{self.names[contract]} cannot be settled: {self.names[future]} has no bar")
         price, age = float(self._bar_close[newest]), expiry - int(self._bar_day[newest])
         if contract == future:
             return price, age
         terms = self.option_terms(contract)
         return max(price - terms.strike if terms.is_call else terms.strike - price, 0.0), age
+
+    def _newest_bar(self, future: int, instant: int) -> int | None:
+        """Place of a future's last bar at or before a moment; None without one."""
+        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
+        bars = int(np.searchsorted(self._bar_instant[low:high], instant, side="right"))
+        return low + bars - 1 if bars else None
 
     def any_quoted(self, session: int) -> bool:
         """Whether some future has a price at a session."""
@@ -246,9 +250,8 @@ class Quotes:
 
     def _why_no_bar(self, future: int, session: int) -> str:
         name, date = self.names[future], self.dates[session]
-        low, high = self._bar_bounds[future], self._bar_bounds[future + 1]
-        newest = low + int(np.searchsorted(self._bar_instant[low:high], self._decisions[session], side="right")) - 1
-        if newest < low:
+        newest = self._newest_bar(future, self._decisions[session])
+        if newest is None:
             return f"{name} has no bar at or before the decision time of {date}"
         age = self.day_list[session] - int(self._bar_day[newest])
         limit = counted_days(self.rules.max_bar_age_days)

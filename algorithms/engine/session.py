@@ -273,7 +273,7 @@ class Session:
         self.columns = values.plain({**self.columns, **columns}, "record", RECORD_LIMIT)
 
     def warn(self, message: str) -> None:
-        """Keep a remark on the step: the session counts, but somebody should know. A long one is cut."""
+        """Keep a remark on the step: the session counts, but a user should know. A long one is cut."""
         self.warnings.append(shorten(str(message)))
 
     def _number(self, contract: int) -> int:

@@ -12,10 +12,10 @@ from django.core.cache import cache
 
 from algorithms.engine import calendars
 from algorithms.engine.calendars import CalendarError, closes, is_expected
+from algorithms.engine.tables import EPOCH
 from exo_registry.models import Product
 
 FIRST_YEAR, END_YEAR = 1990, 2041
-EPOCH = dt.date(1970, 1, 1)
 LONGEST_CLOSURE = 60  # days; the longest known one is below half of it
 ONE_DAY = dt.timedelta(days=1)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from algorithms.engine.market import Market
 from algorithms.engine.session_days import session_days
-from algorithms.engine.tables import NO_OPTIONS, Bars, Futures, Options, ProductRules, Rates, Vols
+from algorithms.engine.tables import EPOCH, NO_OPTIONS, Bars, Futures, Options, ProductRules, Rates, Vols
 from exo_registry.failures import MarketDataError
 from exo_registry.models import Product
 
@@ -21,7 +21,6 @@ from .references import plain
 from .store import Snapshot
 from .upsert import codes_in, numpy_of
 
-EPOCH = dt.date(1970, 1, 1)
 BEFORE = dt.timedelta(days=14)  # the session before the first one is within it
 DATE_BAR = -1
 DAY_BITS = 24
