@@ -85,6 +85,7 @@ def make_series(products: int, definitions: int) -> None:
         for product in Product.objects.all()
         for definition in Definition.objects.all()
     ]
+    rules = lineage.Rules()
     for i, row in enumerate(rows):
         row.start = row.first_date = SESSION - dt.timedelta(days=3650)
         row.last_date = row.last_session = SESSION
@@ -92,7 +93,7 @@ def make_series(products: int, definitions: int) -> None:
         row.change_sessions, row.points_count, row.sparkline = 1, 2600, [value + i for value in values]
         row.algorithm_hash, row.market_revision = code, 1
         row.parameters = {"former": 1} if i % 10 == 0 else lineage.parameters_record(lineage.algorithm_of(row))
-        row.product_rules = lineage.rules_record(row)
+        row.product_rules = rules.of(row)
     Series.objects.bulk_create(rows, batch_size=500)
 
 
